@@ -1,0 +1,12 @@
+"""minidl: a deep learning framework for computer vision courses, from scratch on NumPy and CuPy."""
+
+from minidl import functional, nn, optim
+from minidl.autograd import Op, Tensor, concatenate, no_grad, stack, tensor, where
+from minidl.backend import get_num_threads, manual_seed, set_num_threads
+from minidl.creation import ones, rand, randn, zeros
+from minidl.version import __version__
+
+__all__ = [
+    "Op", "Tensor", "concatenate", "functional", "get_num_threads", "manual_seed", "nn", "no_grad", "ones", "optim",
+    "rand", "randn", "set_num_threads", "stack", "tensor", "where", "zeros", "__version__",
+]  # fmt: skip

@@ -1,0 +1,103 @@
+"""The operators and methods of Tensor, in NumPy's meaning and PyTorch's names. Importing this completes the class."""
+
+import numpy as np
+
+from . import arithmetic, reduction, shape
+from .tensor import Tensor, as_tensor
+
+
+def _binary(op, reflected=False):
+    def method(self, other):
+        if not isinstance(other, Tensor) and not hasattr(other, "dtype"):
+            if not isinstance(other, (int, float)):
+                return NotImplemented
+            # A Python number takes the tensor's type: x * 0.1 stays float32, and stays exact in float64.
+            dtype = self.dtype if self.dtype.kind == "f" or isinstance(other, int) else np.float32
+            other = as_tensor(np.asarray(other, dtype)).to(self.device)
+        return op()(other, self) if reflected else op()(self, other)
+
+    return method
+
+
+def _comparison(ufunc):
+    def method(self, other):
+        return Tensor(ufunc(self.data, other.data if isinstance(other, Tensor) else other))
+
+    return method
+
+
+def _power(self, exponent):
+    if not isinstance(exponent, (int, float)):
+        raise TypeError(f"x ** p: p must be a Python number, got {type(exponent).__name__}; write (x.log() * p).exp()")
+    return arithmetic.Power(exponent)(self)
+
+
+def _sizes(sizes):
+    """reshape(2, 3) and reshape((2, 3)) mean the same."""
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+
+
+def _plain_index(index):
+    """An index as arrays: tensors inside it are unwrapped."""
+    if isinstance(index, tuple):
+        return tuple(_plain_index(i) for i in index)
+    return index.data if isinstance(index, Tensor) else index
+
+
+def _transpose(self, dim0, dim1):
+    dims = list(range(self.ndim))
+    dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
+    return shape.Permute(tuple(dims))(self)
+
+
+def concatenate(tensors, dim=0):
+    """Join tensors along an axis they have.
+
+    >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])]).shape
+    (3,)
+    """
+    return shape.Concatenate(dim)(*tensors)
+
+
+def stack(tensors, dim=0):
+    """Join tensors of one shape along a new axis."""
+    return shape.Stack(dim)(*tensors)
+
+
+def where(condition, a, b):
+    """Elements of a where the condition (a boolean tensor or array) holds, else of b."""
+    return arithmetic.Where(_plain_index(condition))(a, b)
+
+
+Tensor.__add__ = Tensor.__radd__ = _binary(arithmetic.Add)
+Tensor.__sub__, Tensor.__rsub__ = _binary(arithmetic.Subtract), _binary(arithmetic.Subtract, reflected=True)
+Tensor.__mul__ = Tensor.__rmul__ = _binary(arithmetic.Multiply)
+Tensor.__truediv__, Tensor.__rtruediv__ = _binary(arithmetic.Divide), _binary(arithmetic.Divide, reflected=True)
+Tensor.__matmul__, Tensor.__rmatmul__ = _binary(arithmetic.MatMul), _binary(arithmetic.MatMul, reflected=True)
+Tensor.__neg__ = lambda self: arithmetic.Negative()(self)
+Tensor.__pow__ = _power
+
+Tensor.__eq__, Tensor.__ne__ = _comparison(np.equal), _comparison(np.not_equal)
+Tensor.__lt__, Tensor.__le__ = _comparison(np.less), _comparison(np.less_equal)
+Tensor.__gt__, Tensor.__ge__ = _comparison(np.greater), _comparison(np.greater_equal)
+Tensor.__hash__ = object.__hash__
+
+Tensor.exp = lambda self: arithmetic.Exp()(self)
+Tensor.log = lambda self: arithmetic.Log()(self)
+Tensor.sqrt = lambda self: arithmetic.Sqrt()(self)
+Tensor.abs = Tensor.__abs__ = lambda self: arithmetic.Abs()(self)
+Tensor.clip = Tensor.clamp = lambda self, min=None, max=None: arithmetic.Clip(min, max)(self)
+
+Tensor.sum = lambda self, dim=None, keepdim=False: reduction.Sum(dim, keepdim)(self)
+Tensor.mean = lambda self, dim=None, keepdim=False: reduction.Mean(dim, keepdim)(self)
+Tensor.max = lambda self, dim=None, keepdim=False: reduction.Max(dim, keepdim)(self)
+Tensor.min = lambda self, dim=None, keepdim=False: reduction.Min(dim, keepdim)(self)
+Tensor.var = lambda self, dim=None, keepdim=False, correction=1: reduction.Var(dim, keepdim, correction)(self)
+
+Tensor.reshape = Tensor.view = lambda self, *sizes: shape.Reshape(_sizes(sizes))(self)
+Tensor.flatten = lambda self, start_dim=0: shape.Reshape((*self.shape[:start_dim], -1))(self)
+Tensor.permute = lambda self, *dims: shape.Permute(_sizes(dims))(self)
+Tensor.transpose = _transpose
+Tensor.T = property(lambda self: shape.Permute(tuple(range(self.ndim))[::-1])(self))
+Tensor.expand = lambda self, *sizes: shape.Expand(_sizes(sizes))(self)
+Tensor.__getitem__ = lambda self, index: shape.GetItem(_plain_index(index))(self)

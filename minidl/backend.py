@@ -1,0 +1,237 @@
+"""The ground under everything: array modules, devices, threads, memory and random numbers.
+
+Which array module computes (NumPy or CuPy) follows from the arrays themselves; there is no global switch.
+On the CPU large work is shared out over a pool of threads in few large calls. NumPy lets go of Python's
+interpreter lock inside them, so two threads do run at once, while its matrix product is held to one thread
+for each call: sharing out rows of an image keeps both busy without two pools fighting for the same cores.
+"""
+
+import ctypes
+import itertools
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import threadpoolctl
+
+# Below this many bytes two threads are slower than one: handing over costs about 50 microseconds.
+SHARE_BYTES = 128 * 1024
+
+
+# ---- Array modules and devices --------------------------------------------------------------------------------
+
+
+def get_array_module(*arrays):
+    """The module that the arrays belong to: NumPy, or CuPy when they lie on a GPU.
+
+    Anything that is no array (None, a Python number) is passed over. Arrays on different devices raise a TypeError.
+
+    >>> get_array_module(np.zeros(3), None, 2.0).__name__
+    'numpy'
+    """
+    xp = None
+    for array in arrays:
+        if isinstance(array, np.ndarray):
+            module = np
+        elif hasattr(array, "__cuda_array_interface__"):
+            module = sys.modules[type(array).__module__.partition(".")[0]]
+        else:
+            continue
+        if xp is not None and module is not xp:
+            devices = sorted({device_of(a) for a in arrays if hasattr(a, "dtype")})
+            raise TypeError(f"arrays lie on different devices: {' and '.join(devices)}; use .to(device)")
+        xp = module
+    return np if xp is None else xp
+
+
+def device_of(array):
+    """The name of the device an array lies on: "cpu", "cuda:0", "cuda:1" ..."""
+    return "cpu" if isinstance(array, (np.ndarray, np.generic)) else f"cuda:{array.device.id}"
+
+
+def to_device(array, device):
+    """The array on the named device; the array itself when it is there already."""
+    kind, index = _parse_device(device)
+    if kind == "cpu":
+        return array if isinstance(array, np.ndarray) else array.get()
+    cupy = _import_cupy(device, index)
+    with cupy.cuda.Device(index):
+        return cupy.asarray(array)
+
+
+def check_device(device):
+    """Raise a RuntimeError that says what is missing unless the device can be used; returns its name."""
+    kind, index = _parse_device(device)
+    if kind == "cuda":
+        _import_cupy(device, index)
+    return device
+
+
+def _parse_device(device):
+    kind, _, index = str(device).partition(":")
+    if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdigit())):
+        raise ValueError(f"unknown device {str(device)!r}: expected 'cpu', 'cuda' or 'cuda:1'")
+    return kind, int(index or 0)
+
+
+def _import_cupy(device, index):
+    try:
+        import cupy
+    except ImportError:
+        raise RuntimeError(
+            f"device {device!r} needs CuPy, which is not installed: pip install 'minidl[cuda12]' "
+            "(or minidl[cuda13], as nvidia-smi says), or use device 'cpu'"
+        ) from None
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise RuntimeError(f"device {device!r} needs a GPU, but CUDA finds none ({error}); use device 'cpu'") from None
+    if index >= count:
+        raise RuntimeError(f"device {device!r} does not exist: this machine has {count} GPU(s), numbered from 0")
+    return cupy
+
+
+# ---- Threads --------------------------------------------------------------------------------------------------
+
+
+def _available_processors():
+    """The processors this process may use, which in a container can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Threads:
+    """The number of threads and the pool that holds all but the calling one."""
+
+    def __init__(self):
+        setting = os.environ.get("MINIDL_NUM_THREADS", "")
+        if setting and not (setting.isdigit() and int(setting)):
+            raise ValueError(f"MINIDL_NUM_THREADS must be a whole number from 1, got {setting!r}")
+        self.resize(int(setting) if setting else _available_processors())
+
+    def resize(self, count):
+        self.count = count
+        self.pool = ThreadPoolExecutor(count - 1, thread_name_prefix="minidl") if count > 1 else None
+
+
+_threads = _Threads()
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork: the child starts its own
+    os.register_at_fork(after_in_child=lambda: _threads.resize(_threads.count))
+
+# Set once for the process: asking threadpoolctl around every product would cost more than many products do.
+threadpoolctl.threadpool_limits(limits=1, user_api="blas")
+
+
+def set_num_threads(count):
+    """Share work out over this many threads (default: $MINIDL_NUM_THREADS, or every processor the process may use).
+
+    Results do not depend on the number, to the last bit.
+    """
+    if not isinstance(count, int) or count < 1:
+        raise ValueError(f"set_num_threads: expected a whole number from 1, got {count!r}")
+    _threads.resize(count)
+
+
+def get_num_threads():
+    """The number of threads that work is shared out over."""
+    return _threads.count
+
+
+def parallel(function, length, workers=None):
+    """Call `function(start, stop)` on consecutive parts of range(length), one part a thread, and wait for all.
+
+    Each index must be worked on alone (its result must not depend on where the parts are cut).
+    """
+    workers = min(_threads.count if workers is None else workers, length)
+    if workers <= 1:
+        if length:
+            function(0, length)
+        return
+    cuts = [length * i // workers for i in range(workers + 1)]
+    try:
+        others = [_threads.pool.submit(function, start, stop) for start, stop in itertools.pairwise(cuts[1:])]
+    except RuntimeError:  # no thread can be started here (a browser's Python): do without from now on
+        _threads.resize(1)
+        return function(0, length)
+    try:
+        function(cuts[0], cuts[1])
+    finally:
+        for other in others:
+            other.result()
+
+
+def elementwise(function, *arrays, out=None):
+    """`function(*arrays, out=out)` for a function that works element by element, by all threads when arrays are large.
+
+    The function is a ufunc or any that writes to `out`; arrays broadcast, and Python numbers are allowed. Without
+    `out` a new array is made in the memory order of the largest input and of the type that the inputs promote to.
+
+    >>> elementwise(np.add, np.ones(3), 1)
+    array([2., 2., 2.])
+    """
+    xp = get_array_module(*arrays)
+    if out is None:
+        shape = xp.broadcast_shapes(*(a.shape for a in arrays if hasattr(a, "shape")))
+        largest = max((a for a in arrays if hasattr(a, "shape")), key=lambda a: a.size)
+        dtype = xp.result_type(*arrays)
+        out = xp.empty_like(largest, dtype) if largest.shape == shape else xp.empty(shape, dtype)
+    if xp is not np or out.nbytes < SHARE_BYTES or _threads.count == 1:
+        function(*arrays, out=out)
+        return out
+    axis = int(np.argmax(out.strides)) - out.ndim  # outermost in memory: parts along it are long runs
+
+    def part(start, stop):
+        function(*(_cut(a, axis, start, stop) for a in arrays), out=_cut(out, axis, start, stop))
+
+    parallel(part, out.shape[axis])
+    return out
+
+
+def _cut(array, axis, start, stop):
+    """array[..., start:stop, ...] along a negative axis; the whole array where it is broadcast along it."""
+    if not isinstance(array, np.ndarray) or array.ndim < -axis or array.shape[axis] == 1:
+        return array
+    return array[(..., slice(start, stop), *[slice(None)] * (-axis - 1))]
+
+
+# ---- Memory ---------------------------------------------------------------------------------------------------
+
+
+def _keep_freed_memory():
+    """Ask glibc to keep freed memory for the next array instead of giving it back to the system.
+
+    A training step frees and takes the same megabytes over and over. Given back, each page of them must be
+    cleared and mapped again by the system: 1.6 ms for a fresh array of 4 MB, 0.4 ms for one whose memory is
+    kept. Other systems' allocators keep it anyway; where there is no glibc nothing is done.
+    """
+    trim_threshold, mmap_threshold, arena_max = -1, -3, -8  # names and numbers from malloc.h
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(mmap_threshold, 1 << 30)
+        libc.mallopt(trim_threshold, 1 << 30)
+        libc.mallopt(arena_max, 1)  # one heap for all threads, or what one thread frees no other can use
+    except (OSError, AttributeError):
+        pass
+
+
+_keep_freed_memory()
+
+
+# ---- Random numbers -------------------------------------------------------------------------------------------
+
+
+_generator = np.random.default_rng(0)
+
+
+def manual_seed(seed):
+    """Seed the generator that draws initial weights and dropout masks; returns it."""
+    global _generator
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"manual_seed: expected a whole number from 0, got {seed!r}")
+    _generator = np.random.default_rng(int(seed))
+    return _generator
+
+
+def generator():
+    """The generator that manual_seed seeded. It always draws on the CPU, so a seed means the same on every device."""
+    return _generator

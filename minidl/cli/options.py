@@ -1,0 +1,68 @@
+"""What the commands' options have in common."""
+
+import argparse
+import math
+
+
+class UsageError(ValueError):
+    """The command line itself is wrong."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong, where argparse prints the usage first. Every command knows --debug."""
+
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+        debug = "show Python's traceback with an error"
+        self.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=debug)
+
+    def error(self, message):
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def whole_number(least):
+    """An argparse type: a whole number from `least` on."""
+
+    def parse(text):
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or value < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, got {text!r}")
+        return value
+
+    return parse
+
+
+def number(least, above=False, below=math.inf):
+    """An argparse type: a finite number from `least` on, or above it, and below a limit."""
+    limits = f"{'above' if above else 'from'} {least}" + (f" and below {below}" if below < math.inf else "")
+
+    def parse(text):
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or value < least or (above and value == least) or value >= below:
+            raise argparse.ArgumentTypeError(f"expected a number {limits}, got {text!r}")
+        return value
+
+    return parse
+
+
+def add_device_options(parser):
+    """--device and --threads: where and how fast, with no influence on what is computed."""
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1 (default: cpu); a GPU needs CuPy")
+    threads = "processor threads (default: all that there are); results do not depend on it"
+    parser.add_argument("--threads", type=whole_number(1), metavar="N", help=threads)
+
+
+def use_device(device, threads):
+    """Check that the device is there, and set the number of threads; returns the device's name."""
+    from minidl import backend
+
+    if threads:
+        backend.set_num_threads(threads)
+    return backend.check_device(device or "cpu")

@@ -1,0 +1,99 @@
+"""The face over the ops: functions on tensors, in PyTorch's names and order of arguments.
+
+Usually imported as `from minidl import functional as F`.
+"""
+
+from minidl import ops
+from minidl.autograd import Tensor
+
+
+def _array(x):
+    return x.data if isinstance(x, Tensor) else x
+
+
+def linear(x, w, b=None):
+    """y = x w^T + b. x (..., I), w (O, I), b (O,)."""
+    return ops.Linear()(x, w, b)
+
+
+def conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
+    """Slide the kernels w (O, C / groups, kh, kw) over the images x (N, C, H, W); see ops.Conv2d.
+
+    >>> import minidl
+    >>> conv2d(minidl.randn(8, 3, 32, 32), minidl.randn(16, 3, 5, 5), padding=2).shape
+    (8, 16, 32, 32)
+    """
+    return ops.Conv2d(stride, padding, dilation, groups)(x, w, b)
+
+
+def max_pool2d(x, kernel_size, stride=None, padding=0):
+    """The largest value of each window; stride defaults to kernel_size."""
+    return ops.MaxPool2d(kernel_size, stride, padding)(x)
+
+
+def avg_pool2d(x, kernel_size, stride=None, padding=0):
+    """The mean of each window; stride defaults to kernel_size."""
+    return ops.AvgPool2d(kernel_size, stride, padding)(x)
+
+
+def adaptive_avg_pool2d(x, output_size):
+    """The mean over output_size = (OH, OW) bins that cover the image; 1 averages the whole image."""
+    return ops.AdaptiveAvgPool2d(output_size)(x)
+
+
+def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """Normalize each channel to mean 0 and variance 1, then scale and shift; see ops.BatchNorm."""
+    return ops.BatchNorm(_array(running_mean), _array(running_var), training, momentum, eps)(x, weight, bias)
+
+
+def dropout(x, p=0.5, training=True):
+    """Set each element to 0 with probability p and scale the others by 1 / (1 - p); nothing outside training."""
+    return ops.Dropout(p)(x) if training and p else x
+
+
+def relu(x):
+    """max(x, 0)"""
+    return ops.ReLU()(x)
+
+
+def leaky_relu(x, negative_slope=0.01):
+    """x where x > 0, else negative_slope x"""
+    return ops.LeakyReLU(negative_slope)(x)
+
+
+def sigmoid(x):
+    """1 / (1 + e^-x)"""
+    return ops.Sigmoid()(x)
+
+
+def tanh(x):
+    """(e^x - e^-x) / (e^x + e^-x)"""
+    return ops.Tanh()(x)
+
+
+def softmax(x, dim=-1):
+    """Probabilities e^x / sum e^x along `dim`"""
+    return ops.Softmax(dim)(x)
+
+
+def log_softmax(x, dim=-1):
+    """log softmax(x), computed without overflow"""
+    return ops.LogSoftmax(dim)(x)
+
+
+def cross_entropy(logits, targets, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    """The mean of -log softmax(logits)[target]; see ops.CrossEntropy.
+
+    logits (N, K, ...), targets (N, ...): class numbers, a Tensor or an array.
+    """
+    return ops.CrossEntropy(_array(targets), _array(weight), ignore_index, label_smoothing, reduction)(logits)
+
+
+def mse_loss(x, target, reduction="mean"):
+    """mean (x - target)^2; the shapes must agree."""
+    return ops.MSE(reduction)(x, target)
+
+
+def flatten(x, start_dim=1):
+    """All axes from start_dim on made one: images (N, C, H, W) become rows (N, C * H * W)."""
+    return x.flatten(start_dim)

@@ -1,0 +1,1 @@
+"""Kernels: arrays in, arrays out, no Tensor in sight. Ops put them together."""

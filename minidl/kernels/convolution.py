@@ -1,0 +1,260 @@
+"""Convolution as a matrix product, the fast way on a CPU, and its two gradients.
+
+The plain way (windows.py) copies each input value kh * kw times. Here, with memory (H, C, W, N), only the kw
+horizontal taps are copied, in long runs; the kh vertical ones come for free, because the taps of kh rows that
+follow each other already lie one behind the other and can be read as one matrix:
+
+    taps     (rows, kw, C, OW, N)           taps[h, j, c, ow] = x[h, c, ow * stride + j - padding]
+    windows  (OH, kh * kw * C, OW * N)      a view: window row oh starts at taps row oh * stride
+    y        (OH, O, OW * N)                w (O, kh * kw * C) @ windows, and lies in memory as the next layer wants it
+
+Work goes by blocks of rows: few enough for the taps to stay in the cache, cut the same way for any number of threads.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from minidl import backend
+
+from .layout import as_images, as_rows
+from .windows import col2im, im2col, output_sizes
+
+BLOCK_BYTES = 2 << 20  # taps of one block: a share of the cache that every core has to itself
+
+
+class Geometry(NamedTuple):
+    """The numbers that describe a convolution, each but groups a pair (height, width)."""
+
+    kernel: tuple
+    stride: tuple = (1, 1)
+    padding: tuple = (0, 0)
+    dilation: tuple = (1, 1)
+    groups: int = 1
+
+    def outputs(self, shape):
+        """(OH, OW) for images of a shape (N, C, H, W)."""
+        return output_sizes(shape, self.kernel, self.stride, self.padding, self.dilation)
+
+
+def conv2d(x, w, b, geometry):
+    """y[n, o] = b[o] + sum over c of w[o, c] correlated with x[n, c].
+
+    x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; gives y (N, O, OH, OW).
+    """
+    if backend.get_array_module(x, w, b) is not np:
+        return _plain_conv2d(x, w, b, geometry)
+    groups = geometry.groups
+    n, outputs = x.shape[0], w.shape[0]
+    oh, ow = geometry.outputs(x.shape)
+    rows = as_rows(x)
+    y = np.empty((oh, outputs, ow, n), np.result_type(x, w))
+    products = _split_channels(y, groups)
+    weights = _as_matrix(w, groups)
+    bias = None if b is None else b.reshape(groups, 1, -1, 1)
+    blocks = _row_blocks(oh, rows[0].nbytes * geometry.kernel[1] * geometry.stride[0] // geometry.stride[1])
+
+    def part(first, last):
+        for start, stop in blocks[first:last]:
+            np.matmul(weights, lower(rows, start, stop, ow, geometry), out=products[:, start:stop])
+            if b is not None:
+                products[:, start:stop] += bias
+
+    backend.parallel(part, len(blocks))
+    return as_images(y)
+
+
+def conv2d_gradients(x, w, gy, geometry, needs=(True, True)):
+    """The gradients (gx, gw) of conv2d; None for one that is not needed.
+
+    At stride 1, gx is itself a convolution: of gy with the kernel turned around, in and out exchanged. The windows of
+    gy that it multiplies are lowered once and give gw as well.
+    """
+    if backend.get_array_module(x, w, gy) is not np:
+        return _plain_gradients(x, w, gy, geometry, needs)
+    if needs[0] and _is_convolution_backwards(x.shape, gy.shape, geometry):
+        return _gradients_by_windows_of_gy(x, w, gy, geometry, needs)
+    gx = conv2d_input_gradient(gy, w, x.shape, geometry) if needs[0] else None
+    return gx, _weight_gradient(x, gy, w.shape, geometry) if needs[1] else None
+
+
+def conv2d_input_gradient(gy, w, shape, geometry):
+    """gx, of the given shape: the transposed convolution matrix times gy, which is also a transposed convolution."""
+    if backend.get_array_module(w, gy) is not np:
+        return _plain_input_gradient(gy, w, shape, geometry)
+    if _is_convolution_backwards(shape, gy.shape, geometry):
+        return _gradients_by_windows_of_gy(np.empty(shape, gy.dtype), w, gy, geometry, (True, False))[0]
+    return _input_gradient_by_columns(gy, w, shape, geometry)
+
+
+def lower(rows, start, stop, ow, geometry):
+    """The windows that output rows start to stop - 1 see: (groups, stop - start, kh * kw * C / groups, OW * N).
+
+    rows: the input as (H, C, W, N). With a vertical dilation the windows are no longer a plain view: reshape copies.
+    """
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups = geometry
+    h, c, w, n = rows.shape
+    first, last = start * sh - ph, (stop - 1) * sh - ph + dh * (kh - 1) + 1
+    inside = slice(min(max(first, 0), h), max(min(last, h), 0))
+    rows = _split_channels(rows, groups, keep_width=True)
+    if kw == 1 and sw == 1 and pw == 0 and first >= 0 and last <= h:
+        taps = rows[:, first:last, None]
+    else:
+        taps = np.empty((groups, last - first, kw, c // groups, ow, n), rows.dtype)
+        taps[:, : inside.start - first] = 0
+        taps[:, inside.stop - first :] = 0
+        for j in range(kw):
+            left = j * dw - pw  # the input column that output column 0 meets
+            begin = min(max(_ceil_div(-left, sw), 0), ow)
+            end = max(min(_ceil_div(w - left, sw), ow), begin)
+            tap = taps[:, inside.start - first : inside.stop - first, j]
+            tap[..., :begin, :] = 0
+            tap[..., end:, :] = 0
+            tap[..., begin:end, :] = rows[:, inside, :, left + begin * sw : max(left + (end - 1) * sw + 1, 0) : sw]
+    group, row, _, channel, _, item = taps.strides
+    shape = (groups, stop - start, kh, kw * (c // groups), ow * n)
+    windows = as_strided(taps, shape, (group, sh * row, dh * row, channel, item))
+    return windows.reshape(groups, stop - start, kh * kw * (c // groups), ow * n)
+
+
+def _is_convolution_backwards(x_shape, gy_shape, geometry):
+    """Whether gx is best computed as a convolution of gy: at stride 1, unless most of what that reads is padding."""
+    reads_little_padding = x_shape[2] * x_shape[3] <= 1.5 * gy_shape[2] * gy_shape[3]
+    return geometry.stride == (1, 1) and min(_padding_backwards(geometry)) >= 0 and reads_little_padding
+
+
+def _padding_backwards(geometry):
+    """What gy is padded by so that its convolution with the turned kernel gives gx."""
+    return tuple(d * (k - 1) - p for k, p, d in zip(geometry.kernel, geometry.padding, geometry.dilation, strict=True))
+
+
+def _gradients_by_windows_of_gy(x, w, gy, geometry, needs):
+    groups, (kh, kw) = geometry.groups, geometry.kernel
+    n, c, height, width = x.shape
+    outputs = w.shape[0] // groups
+    # The kernel turned around, and its two channel axes exchanged: (groups * C/groups, O/groups, kh, kw).
+    turned = w[:, :, ::-1, ::-1].reshape(groups, outputs, c // groups, kh, kw).swapaxes(1, 2)
+    turned = _as_matrix(turned.reshape(c, outputs, kh, kw), groups)
+    padding = _padding_backwards(geometry)
+    backwards = geometry._replace(padding=padding)
+    rows, gy_rows = as_rows(x), as_rows(gy)
+    gx = np.empty((height, c, width, n), np.result_type(w, gy))
+    products, inputs = _split_channels(gx, groups), _split_channels(rows, groups)
+    blocks = _row_blocks(height, gy_rows[0].nbytes * kw)
+    sums = np.empty((len(blocks), groups, kh * kw * outputs, c // groups), gx.dtype)
+
+    def part(first, last):
+        for i in range(first, last):
+            start, stop = blocks[i]
+            windows = lower(gy_rows, start, stop, width, backwards)
+            np.matmul(turned, windows, out=products[:, start:stop])
+            if needs[1]:
+                np.matmul(windows, inputs[:, start:stop].swapaxes(2, 3)).sum(axis=1, out=sums[i])
+
+    backend.parallel(part, len(blocks))
+    gw = sums.sum(axis=0).reshape(groups, kh, kw, outputs, -1)[:, ::-1, ::-1] if needs[1] else None
+    return as_images(gx), None if gw is None else gw.transpose(0, 3, 4, 1, 2).reshape(w.shape)
+
+
+def _weight_gradient(x, gy, shape, geometry):
+    groups, (kh, kw) = geometry.groups, geometry.kernel
+    outputs, channels = shape[:2]
+    rows, gy_rows = as_rows(x), as_rows(gy)
+    gradients = _split_channels(gy_rows, groups)
+    oh, _, ow, _ = gy_rows.shape
+    blocks = _row_blocks(oh, rows[0].nbytes * kw * geometry.stride[0] // geometry.stride[1])
+    sums = np.empty((len(blocks), groups, kh * kw * channels, outputs // groups), np.result_type(x, gy))
+
+    def part(first, last):
+        for i in range(first, last):
+            start, stop = blocks[i]
+            windows = lower(rows, start, stop, ow, geometry)
+            np.matmul(windows, gradients[:, start:stop].swapaxes(2, 3)).sum(axis=1, out=sums[i])
+
+    backend.parallel(part, len(blocks))
+    gw = sums.sum(axis=0).reshape(groups, kh, kw, channels, outputs // groups)
+    return gw.transpose(0, 4, 3, 1, 2).reshape(shape)
+
+
+def _input_gradient_by_columns(gy, w, shape, geometry):
+    """w^T @ gy gives the gradient of each window; windows are added up first down the columns, then along the rows.
+
+    Two stages need kh + kw additions a value where adding window by window needs kh * kw.
+    """
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups = geometry
+    n, c, height, width = shape
+    gy_rows = as_rows(gy)
+    oh, outputs, ow, _ = gy_rows.shape
+    gradients = _split_channels(gy_rows, groups)
+    columns = np.empty((groups, oh, kh * kw * (c // groups), ow * n), np.result_type(gy, w))
+    weights = _as_matrix(w, groups).swapaxes(2, 3)
+    backend.parallel(lambda start, stop: np.matmul(weights, gradients[:, start:stop], out=columns[:, start:stop]), oh)
+    columns = columns.reshape(groups, oh, kh, kw, c // groups, ow, n)
+    gx = np.zeros((height + 2 * ph, c, width + 2 * pw, n), columns.dtype)
+    by_group = _split_channels(gx, groups, keep_width=True)
+
+    def part(start, stop):
+        vertical = np.zeros((groups, gx.shape[0], kw, stop - start, ow, n), columns.dtype)
+        for i in range(kh):
+            vertical[:, i * dh : i * dh + sh * oh : sh] += columns[:, :, i, :, start:stop]
+        for j in range(kw):
+            by_group[:, :, start:stop, j * dw : j * dw + sw * ow : sw] += vertical[:, :, j]
+
+    backend.parallel(part, c // groups)
+    return as_images(gx[ph : ph + height, :, pw : pw + width])
+
+
+def _as_matrix(w, groups):
+    """Weights (O, C / groups, kh, kw) as what multiplies windows: (groups, 1, O / groups, kh * kw * C / groups)."""
+    return w.transpose(0, 2, 3, 1).reshape(groups, 1, w.shape[0] // groups, -1)
+
+
+def _split_channels(rows, groups, keep_width=False):
+    """A view of rows (H, C, W, N) by groups: (groups, H, C / groups, W * N), or with W and N kept apart."""
+    h, c, w, n = rows.shape
+    size = (w, n) if keep_width else (w * n,)
+    return rows.reshape(h, groups, c // groups, *size).swapaxes(0, 1)
+
+
+def _row_blocks(count, bytes_per_row):
+    """Cut range(count) into blocks of about BLOCK_BYTES: a multiple of four, so that threads are equally busy."""
+    blocks = min(4 * _ceil_div(count * bytes_per_row, 4 * BLOCK_BYTES), count)
+    return [(count * i // blocks, count * (i + 1) // blocks) for i in range(blocks)]
+
+
+def _ceil_div(a, b):
+    return -(-a // b)
+
+
+# ---- The plain way, for arrays on a GPU (and for the tests): one 2-D matrix product a group --------------------------
+
+
+def _plain_conv2d(x, w, b, geometry):
+    xp = backend.get_array_module(x, w, b)
+    n, (oh, ow) = x.shape[0], geometry.outputs(x.shape)
+    columns = im2col(x, *geometry[:4]).reshape(geometry.groups, -1, n * oh * ow)
+    weights = w.reshape(geometry.groups, -1, columns.shape[1])
+    y = xp.concatenate([wg @ cg for wg, cg in zip(weights, columns, strict=True)])
+    y = y.reshape(-1, n, oh, ow).swapaxes(0, 1)
+    return y if b is None else y + b[:, None, None]
+
+
+def _plain_gradients(x, w, gy, geometry, needs):
+    gx = gw = None
+    if needs[0]:
+        gx = _plain_input_gradient(gy, w, x.shape, geometry)
+    if needs[1]:
+        xp = backend.get_array_module(x, gy)
+        gradients = gy.swapaxes(0, 1).reshape(geometry.groups, w.shape[0] // geometry.groups, -1)
+        columns = im2col(x, *geometry[:4]).reshape(geometry.groups, -1, gradients.shape[2])
+        gw = xp.stack([gg @ cg.T for gg, cg in zip(gradients, columns, strict=True)]).reshape(w.shape)
+    return gx, gw
+
+
+def _plain_input_gradient(gy, w, shape, geometry):
+    xp = backend.get_array_module(gy, w)
+    gradients = gy.swapaxes(0, 1).reshape(geometry.groups, w.shape[0] // geometry.groups, -1)
+    weights = w.reshape(*gradients.shape[:2], -1)
+    columns = xp.concatenate([wg.T @ gg for wg, gg in zip(weights, gradients, strict=True)])
+    return col2im(columns, shape, *geometry[:4])

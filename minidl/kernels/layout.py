@@ -1,0 +1,30 @@
+"""How images lie in memory: shape (N, C, H, W), memory (H, C, W, N).
+
+Rows of the image are outermost and the batch is innermost. A row is then a matrix (C, W * N) in one piece: what
+convolution multiplies, what batch norm sums, and what threads share out. NumPy hides all of it behind strides.
+"""
+
+from minidl import backend
+
+
+def as_rows(x):
+    """x (N, C, H, W) as a contiguous array (H, C, W, N): a view where it lies so in memory, else a copy."""
+    return backend.get_array_module(x).ascontiguousarray(x.transpose(2, 1, 3, 0))
+
+
+def as_images(rows):
+    """The inverse of as_rows: rows (H, C, W, N) seen as images (N, C, H, W)."""
+    return rows.transpose(3, 1, 0, 2)
+
+
+def pair(value):
+    """A size for height and width: 3 means (3, 3).
+
+    >>> pair(3), pair((1, 2))
+    ((3, 3), (1, 2))
+    """
+    if isinstance(value, int):
+        return value, value
+    if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(v, int) for v in value):
+        return tuple(value)
+    raise ValueError(f"expected a whole number or a pair (height, width), got {value!r}")

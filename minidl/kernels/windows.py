@@ -1,0 +1,66 @@
+"""Windows of an image, the plain way: im2col writes every window as a column of one matrix, col2im adds them back.
+
+With them convolution is a matrix product, `y = w.reshape(O, -1) @ im2col(x)`, and every gradient is one more. This is
+the form that lectures show, that runs on a GPU, and that tests hold the fast form (convolution.py) against.
+"""
+
+from minidl import backend
+
+
+def output_size(size, kernel, stride=1, padding=0, dilation=1):
+    """How many positions a window has: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1.
+
+    >>> output_size(32, kernel=5), output_size(224, kernel=7, stride=2, padding=3)
+    (28, 112)
+    """
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def output_sizes(shape, kernel, stride, padding, dilation):
+    """(OH, OW) for an input shape (N, C, H, W) and pairs (height, width)."""
+    return tuple(output_size(*sizes) for sizes in zip(shape[2:], kernel, stride, padding, dilation, strict=True))
+
+
+def taps(kernel, stride, dilation, outputs):
+    """For each element (i, j) of the kernel: the rows and columns of the padded image that it meets, one an output."""
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            top, left = i * dilation[0], j * dilation[1]
+            rows = slice(top, top + stride[0] * outputs[0], stride[0])
+            columns = slice(left, left + stride[1] * outputs[1], stride[1])
+            yield i, j, rows, columns
+
+
+def im2col(x, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    """Every window of x (N, C, H, W) as a column: (C * kh * kw, N * OH * OW).
+
+    >>> import numpy as np
+    >>> im2col(np.arange(9.0).reshape(1, 1, 3, 3), (2, 2))
+    array([[0., 1., 3., 4.],
+           [1., 2., 4., 5.],
+           [3., 4., 6., 7.],
+           [4., 5., 7., 8.]])
+    """
+    xp = backend.get_array_module(x)
+    n, c = x.shape[:2]
+    outputs = output_sizes(x.shape, kernel, stride, padding, dilation)
+    padded = xp.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    columns = xp.empty((c, *kernel, n, *outputs), x.dtype)
+    for i, j, rows, cols in taps(kernel, stride, dilation, outputs):
+        columns[:, i, j] = padded[:, :, rows, cols].swapaxes(0, 1)
+    return columns.reshape(c * kernel[0] * kernel[1], -1)
+
+
+def col2im(columns, shape, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    """The transpose of im2col: add every column back to its window, giving an image of the shape (N, C, H, W).
+
+    Each tap is one addition of whole images, in a fixed order: no two additions meet in one place at a time.
+    """
+    xp = backend.get_array_module(columns)
+    n, c, h, w = shape
+    outputs = output_sizes(shape, kernel, stride, padding, dilation)
+    columns = columns.reshape(c, *kernel, n, *outputs)
+    padded = xp.zeros((n, c, h + 2 * padding[0], w + 2 * padding[1]), columns.dtype)
+    for i, j, rows, cols in taps(kernel, stride, dilation, outputs):
+        padded[:, :, rows, cols] += columns[:, i, j].swapaxes(0, 1)
+    return padded[:, :, padding[0] : padding[0] + h, padding[1] : padding[1] + w]

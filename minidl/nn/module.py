@@ -1,0 +1,219 @@
+"""Module: a part of a network that knows its parameters, its buffers and its submodules."""
+
+from minidl import backend
+from minidl.autograd import Tensor, no_grad
+
+
+class Parameter(Tensor):
+    """A tensor that is learned: assigned to a module, it is one of the module's parameters."""
+
+    def __init__(self, data, requires_grad=True):
+        super().__init__(data, requires_grad)
+
+    def __repr__(self):
+        return f"Parameter {super().__repr__()}"
+
+
+class Module:
+    """The base of all layers and networks. Assign parameters and modules as attributes, and define `forward`.
+
+    >>> from minidl import nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.conv = nn.Conv2d(3, 8, 3)
+    ...         self.head = nn.Linear(8, 10)
+    ...     def forward(self, x):
+    ...         return self.head(self.conv(x).relu().mean((2, 3)))
+    >>> [name for name, _ in Net().named_parameters()]
+    ['conv.weight', 'conv.bias', 'head.weight', 'head.bias']
+    """
+
+    def __init__(self):
+        # Set past __setattr__, which needs these three. Dictionaries keep the order of assignment.
+        self.__dict__.update(_parameters={}, _buffers={}, _modules={}, _hooks={}, training=True)
+
+    def forward(self, *inputs):
+        raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
+
+    def __call__(self, *inputs):
+        output = self.forward(*inputs)
+        for hook in list(self._hooks.values()):
+            hook(self, inputs, output)
+        return output
+
+    def register_forward_hook(self, hook):
+        """Call hook(module, inputs, output) after every forward; returns a handle whose remove() ends that."""
+        handle = HookHandle(self._hooks)
+        self._hooks[handle] = hook
+        return handle
+
+    # ---- What belongs to a module: by assignment ----------------------------------------------------------------
+
+    def __setattr__(self, name, value):
+        if "_modules" not in self.__dict__:
+            raise AttributeError(
+                f"{type(self).__name__}.__init__ must call super().__init__() before it sets self.{name}"
+            )
+        if isinstance(value, (list, tuple)) and any(isinstance(v, Module) for v in value):
+            raise TypeError(
+                f"self.{name} is a plain {type(value).__name__} of modules, whose parameters would not be found: "
+                "wrap it in nn.ModuleList or nn.Sequential"
+            )
+        for kind in (self._parameters, self._buffers, self._modules):
+            kind.pop(name, None) if kind is not self._buffers or value is not None else None
+        self.__dict__.pop(name, None)
+        if isinstance(value, Parameter):
+            self._parameters[name] = value
+        elif isinstance(value, Module):
+            self._modules[name] = value
+        else:
+            self.__dict__[name] = value
+
+    def __getattr__(self, name):  # called only for what is not in __dict__
+        for kind in ("_parameters", "_buffers", "_modules"):
+            if name in self.__dict__.get(kind, ()):
+                return self.__dict__[kind][name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __delattr__(self, name):
+        for kind in (self._parameters, self._buffers, self._modules, self.__dict__):
+            if name in kind:
+                del kind[name]
+                return
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def register_buffer(self, name, array):
+        """Keep an array that is saved with the weights but not learned, such as a running mean."""
+        self._buffers[name] = array
+
+    # ---- Walking the tree -----------------------------------------------------------------------------------------
+
+    def named_modules(self, prefix=""):
+        """(name, module) for this module (named "") and all inside it, parents first; each module once."""
+        seen, stack = set(), [(prefix, self)]
+        while stack:
+            name, module = stack.pop()
+            if module in seen:
+                continue
+            seen.add(module)
+            yield name, module
+            children = [(f"{name}.{key}" if name else key, child) for key, child in module._modules.items()]
+            stack.extend(reversed(children))
+
+    def modules(self):
+        """This module and all inside it."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self):
+        """(name, module) for the modules directly inside this one."""
+        return iter(self._modules.items())
+
+    def children(self):
+        """The modules directly inside this one."""
+        return iter(self._modules.values())
+
+    def named_parameters(self):
+        """(name, parameter) for every parameter, in order of assignment; one that is shared comes once."""
+        seen = set()
+        for prefix, module in self.named_modules():
+            for name, parameter in module._parameters.items():
+                if parameter not in seen:
+                    seen.add(parameter)
+                    yield (f"{prefix}.{name}" if prefix else name), parameter
+
+    def parameters(self):
+        """Every parameter, for an optimizer."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def apply(self, function):
+        """Call function(module) for every module inside, then for this one; returns the module."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    # ---- State ----------------------------------------------------------------------------------------------------
+
+    def train(self, mode=True):
+        """Training mode for this module and all inside: dropout drops, batch norm uses the batch's statistics."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self):
+        """Evaluation mode: the opposite of train()."""
+        return self.train(False)
+
+    def zero_grad(self):
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def requires_grad_(self, requires_grad=True):
+        """Learn all parameters, or freeze them; returns the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def to(self, device):
+        """Move all parameters and buffers to a device, in place; returns the module."""
+        for module in self.modules():
+            for parameter in module._parameters.values():
+                parameter.data = backend.to_device(parameter.data, device)
+                if parameter.grad is not None:
+                    parameter.grad = backend.to_device(parameter.grad, device)
+            for name, array in module._buffers.items():
+                module._buffers[name] = backend.to_device(array, device)
+        return self
+
+    def state_dict(self):
+        """Every parameter and buffer as name -> array: the arrays themselves, not copies. Names are PyTorch's."""
+        state = {}
+        for prefix, module in self.named_modules():
+            for name, value in (*module._parameters.items(), *module._buffers.items()):
+                state[f"{prefix}.{name}" if prefix else name] = value.data if isinstance(value, Tensor) else value
+        return state
+
+    @no_grad()
+    def load_state_dict(self, state):
+        """Copy arrays into the parameters and buffers of the same names.
+
+        Raises a ValueError that lists every missing, unexpected and mis-shaped name; then nothing has been changed.
+        """
+        own = self.state_dict()
+        problems = [f"missing: {name} {own[name].shape}" for name in own if name not in state]
+        problems += [f"unexpected: {name}" for name in state if name not in own]
+        problems += [
+            f"shape of {name}: {tuple(state[name].shape)}, but the model has {own[name].shape}"
+            for name in own
+            if name in state and tuple(state[name].shape) != own[name].shape
+        ]
+        if problems:
+            raise ValueError(f"the weights do not fit {type(self).__name__}:\n  " + "\n  ".join(problems))
+        for name, array in own.items():
+            array[...] = backend.to_device(state[name], backend.device_of(array)).astype(array.dtype)
+
+    # ---- Printing -------------------------------------------------------------------------------------------------
+
+    def extra_repr(self):
+        """What stands between the parentheses when a layer is printed."""
+        return ""
+
+    def __repr__(self):
+        head = type(self).__name__
+        if not self._modules:
+            return f"{head}({self.extra_repr()})"
+        body = "".join(f"\n({name}): {module!r}" for name, module in self._modules.items())
+        return f"{head}({self.extra_repr()}" + body.replace("\n", "\n  ") + "\n)"
+
+
+class HookHandle:
+    """What register_forward_hook returns."""
+
+    def __init__(self, hooks):
+        self._hooks = hooks
+
+    def remove(self):
+        """Do not call the hook any more."""
+        self._hooks.pop(self, None)

@@ -1,0 +1,126 @@
+"""Optimizers: how a gradient changes a weight."""
+
+from math import sqrt
+
+from minidl import backend
+
+
+class Optimizer:
+    """The base: holds the parameters, the learning rate, and a state of arrays a parameter.
+
+    A subclass names its state arrays in `slots` and defines `update(p, g, state)`, which changes the array p in place.
+    """
+
+    slots = ()
+
+    def __init__(self, parameters, lr, weight_decay=0.0):
+        self.parameters = list(parameters)
+        if not self.parameters or not all(hasattr(p, "grad") for p in self.parameters):
+            raise ValueError("an optimizer needs at least one parameter: pass model.parameters()")
+        for name, value in (("lr", lr), ("weight_decay", weight_decay)):
+            if not value >= 0:
+                raise ValueError(f"{name} must not be negative, got {value}")
+        self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
+        self.state = [{} for _ in self.parameters]
+
+    def step(self):
+        """Change every parameter that has a gradient."""
+        self.steps += 1
+        for parameter, state in zip(self.parameters, self.state, strict=True):
+            if parameter.grad is None or not parameter.requires_grad:
+                continue
+            p, g = parameter.data, parameter.grad
+            if not state:
+                state.update((slot, backend.get_array_module(p).zeros_like(p)) for slot in self.slots)
+            if self.weight_decay:
+                g = g + self.weight_decay * p
+            self.update(p, g, state)
+
+    def update(self, p, g, state):
+        raise NotImplementedError(f"{type(self).__name__} must define update(self, p, g, state)")
+
+    def zero_grad(self):
+        """Forget all gradients: call it before each backward pass."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def state_dict(self):
+        """All that a later run needs to go on, flat: name -> number or array ("momentum_buffer.3": of parameter 3)."""
+        state = {"lr": self.lr, "steps": self.steps}
+        for i, arrays in enumerate(self.state):
+            state.update((f"{slot}.{i}", array) for slot, array in arrays.items())
+        return state
+
+    def load_state_dict(self, state):
+        """Take up a state that state_dict gave, of an optimizer of the same kind over the same parameters."""
+        arrays = [{} for _ in self.parameters]
+        for key, value in state.items():
+            slot, _, i = key.rpartition(".")
+            if not slot:
+                continue
+            known = slot in self.slots and i.isdigit() and int(i) < len(arrays)
+            if not known or value.shape != self.parameters[int(i)].shape:
+                raise ValueError(f"the saved state is of another optimizer or model: {key} {value.shape} does not fit")
+            p = self.parameters[int(i)].data
+            arrays[int(i)][slot] = backend.to_device(value.astype(p.dtype), backend.device_of(p))
+        self.lr, self.steps, self.state = float(state["lr"]), int(state["steps"]), arrays
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum: v = momentum v + g, p = p - lr v.
+
+    With nesterov=True the step looks ahead, p = p - lr (g + momentum v) (Sutskever et al. 2013, in PyTorch's form).
+    weight_decay adds weight_decay p to the gradient.
+
+    >>> import numpy as np
+    >>> from minidl import Tensor
+    >>> p = Tensor([1.0], requires_grad=True)
+    >>> p.grad = np.array([2.0], np.float32)
+    >>> SGD([p], lr=0.1).step()
+    >>> p.data
+    array([0.8], dtype=float32)
+    """
+
+    def __init__(self, parameters, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+        super().__init__(parameters, lr, weight_decay)
+        if not momentum >= 0:
+            raise ValueError(f"momentum must not be negative, got {momentum}")
+        if nesterov and not momentum:
+            raise ValueError("nesterov=True needs a momentum above 0")
+        self.momentum, self.nesterov = momentum, nesterov
+        self.slots = ("momentum_buffer",) if momentum else ()
+
+    def update(self, p, g, state):
+        if self.momentum:
+            v = state["momentum_buffer"]
+            v *= self.momentum
+            v += g
+            g = g + self.momentum * v if self.nesterov else v
+        p -= self.lr * g
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015): steps scaled by running means of the gradient and of its square.
+
+    m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps); the
+    divisors undo the start at zero. weight_decay adds weight_decay p to the gradient.
+    """
+
+    slots = ("exp_avg", "exp_avg_sq")
+
+    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+        super().__init__(parameters, lr, weight_decay)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas must lie between 0 and 1, 1 excluded, got {betas}")
+        self.betas, self.eps = betas, eps
+
+    def update(self, p, g, state):
+        (b1, b2), m, v = self.betas, state["exp_avg"], state["exp_avg_sq"]
+        m *= b1
+        m += (1 - b1) * g
+        v *= b2
+        v += (1 - b2) * (g * g)
+        scale = backend.get_array_module(v).sqrt(v)
+        scale /= sqrt(1 - b2**self.steps)
+        scale += self.eps
+        p -= (self.lr / (1 - b1**self.steps)) * m / scale
