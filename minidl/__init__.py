@@ -1,9 +1,10 @@
 """minidl: a deep learning framework for computer vision courses, from scratch on NumPy and CuPy."""
 
 from minidl import functional, nn, optim
-from minidl.autograd import Op, Tensor, concatenate, no_grad, stack, tensor, where
+from minidl.autograd import Op, Tensor, concatenate, no_grad, stack
 from minidl.backend import get_num_threads, manual_seed, set_num_threads
-from minidl.creation import ones, rand, randn, zeros
+from minidl.creation import ones, rand, randn, tensor, zeros
+from minidl.ops.pointwise import where
 from minidl.version import __version__
 
 __all__ = [

@@ -95,11 +95,6 @@ def _import_cupy(device, index):
 # ---- Threads --------------------------------------------------------------------------------------------------
 
 
-def _available_processors():
-    """The processors this process may use, which in a container can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class _Threads:
     """The number of threads and the pool that holds all but the calling one."""
 
@@ -107,7 +102,9 @@ class _Threads:
         setting = os.environ.get("MINIDL_NUM_THREADS", "")
         if setting and not (setting.isdigit() and int(setting)):
             raise ValueError(f"MINIDL_NUM_THREADS must be a whole number from 1, got {setting!r}")
-        self.resize(int(setting) if setting else _available_processors())
+        # In a container, a process may use fewer processors than the machine has.
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.resize(int(setting) if setting else usable)
 
     def resize(self, count):
         self.count = count
@@ -164,7 +161,7 @@ def elementwise(function, *arrays, out=None):
     """`function(*arrays, out=out)` for a function that works element by element, by all threads when arrays are large.
 
     The function is a ufunc or any that writes to `out`; arrays broadcast, and Python numbers are allowed. Without
-    `out` a new array is made in the memory order of the largest input and of the type that the inputs promote to.
+    `out` a new array is made in the memory order of the (last) largest input, of the type that the inputs promote to.
 
     >>> elementwise(np.add, np.ones(3), 1)
     array([2., 2., 2.])
@@ -172,7 +169,7 @@ def elementwise(function, *arrays, out=None):
     xp = get_array_module(*arrays)
     if out is None:
         shape = xp.broadcast_shapes(*(a.shape for a in arrays if hasattr(a, "shape")))
-        largest = max((a for a in arrays if hasattr(a, "shape")), key=lambda a: a.size)
+        largest = max((a for a in reversed(arrays) if hasattr(a, "shape")), key=lambda a: a.size)
         dtype = xp.result_type(*arrays)
         out = xp.empty_like(largest, dtype) if largest.shape == shape else xp.empty(shape, dtype)
     if xp is not np or out.nbytes < SHARE_BYTES or _threads.count == 1:

@@ -1,4 +1,4 @@
-"""New tensors: zeros, ones, random numbers."""
+"""New tensors: from numbers, zeros, ones, random numbers."""
 
 import numpy as np
 
@@ -12,6 +12,16 @@ def _shape(sizes):
 
 def _new(array, device, requires_grad):
     return Tensor(backend.to_device(array, device), requires_grad)
+
+
+def tensor(data, dtype=None, device="cpu", requires_grad=False):
+    """A new tensor from numbers, lists or an array, which is copied. Python's floats become float32.
+
+    >>> tensor([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    array = Tensor(data).data
+    return _new(array.astype(array.dtype if dtype is None else dtype), device, requires_grad)
 
 
 def zeros(*shape, dtype=np.float32, device="cpu", requires_grad=False):

@@ -110,7 +110,7 @@ def _keep_unfinished(run, model, optimizer, at):
     where = f"stopped after {at.epoch} epochs and {at.batch} steps"
     if not run:
         return f"{where}; nothing was kept, for no folder was given (out)"
-    check_weights(model, f"epoch {at.epoch + 1}, batch {at.batch + 1}", optimizer)
+    _check_arrays(model.state_dict(), f"epoch {at.epoch + 1}, batch {at.batch + 1}", optimizer)
     run.save(model, optimizer, at)
     run.draw(at.history)
     return f"{where}; to go on: minidl train --resume {run.path} (in Python: fit with resume=True)"
@@ -152,6 +152,7 @@ class Report:
         with tqdm(
             desc=f"epoch {at.epoch + 1}/{self.epochs}", initial=at.batch, total=total,
             leave=False, dynamic_ncols=True, disable=None if self.shown else True,
+            bar_format="{desc} |{bar}| {n_fmt}/{total_fmt} {remaining}{postfix}",  # loss and accuracy in 60 columns
         ) as bar:  # fmt: skip
             for batch in batches:
                 yield batch
@@ -233,15 +234,16 @@ def check_finite(loss, model, images, where, optimizer=None):
         return
     if not _is_finite(images):
         raise DivergenceError(f"{where}: the images themselves hold NaN or infinite values; the fault is in the data")
-    check_weights(model, where, optimizer)
+    # Not the buffers: this batch may already have spoilt a running mean.
+    _check_arrays({name: parameter.data for name, parameter in model.named_parameters()}, where, optimizer)
     culprit = _first_not_finite(model, images)
     found = f"the first output not finite is that of {culprit}" if culprit else "yet every module's output is finite"
     raise DivergenceError(f"{where}: the loss is {loss.item()}; {found}{_hint(optimizer)}")
 
 
-def check_weights(model, where, optimizer=None):
-    """Raise a DivergenceError that names a weight or buffer of the model that is no longer finite."""
-    for name, array in model.state_dict().items():
+def _check_arrays(arrays, where, optimizer=None):
+    """Raise a DivergenceError that names the first array (of a dict) that is not finite."""
+    for name, array in arrays.items():
         if not _is_finite(array):
             raise DivergenceError(f"{where}: {name} held NaN or infinite values before this batch{_hint(optimizer)}")
 
@@ -273,4 +275,4 @@ def _is_finite(value):
 
 
 def _hint(optimizer):
-    return f". Try a learning rate below {optimizer.lr:g}" if optimizer else ""
+    return f". Try a learning rate below {optimizer.lr:g}" if optimizer else ". Try a lower learning rate in training"

@@ -14,65 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from training_runs import EPOCHS, Net, PressAt, assert_same_weights, fit, make_data, make_run
 
 import minidl
-from minidl import functional as F
-from minidl import nn, optim, training
+from minidl import optim, training
 from minidl.checkpoint import Position, RunFolder, load_last, read_history
-from minidl.data import Compose, DataLoader, Normalize, RandomCrop, ToArray
-from minidl.data.dataset import ImageDataset
+from minidl.data import DataLoader
 from minidl.serialization import load, load_npz
-
-EPOCHS = 3
-
-
-def make_data(count, seed, augment=False):
-    """Bright top, bright bottom or noise: three classes that a small net learns in a few steps."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(count) % 3
-    images = rng.integers(0, 120, (count, 8, 8), dtype=np.uint8)
-    images[labels == 0, :4] += 90
-    images[labels == 1, 4:] += 90
-    crop = [RandomCrop(8, padding=1)] if augment else []
-    return ImageDataset(images, labels, ["top", "bottom", "none"], Compose([*crop, ToArray(), Normalize([0.3], [0.2])]))
-
-
-class Net(nn.Module):
-    """All that holds state: weights, batch statistics, and dropout, which draws random numbers."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(1, 4, 3, padding=1)
-        self.bn = nn.BatchNorm2d(4)
-        self.drop = nn.Dropout(0.3)
-        self.fc = nn.Linear(64, 3)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.bn(self.conv(x))), 2)
-        return self.fc(self.drop(x.flatten(1)))
-
-
-def make_run(workers=0, adam=False):
-    """(model, train loader, test loader, optimizer, schedule), the same each time; the last batch is smaller."""
-    minidl.manual_seed(3)
-    model = Net()
-    if adam:
-        optimizer = optim.Adam(model.parameters(), 0.01)
-    else:
-        optimizer = optim.SGD(model.parameters(), 0.05, momentum=0.9, nesterov=True, weight_decay=1e-4)
-    train = DataLoader(make_data(70, 0, augment=True), 16, shuffle=True, num_workers=workers, seed=1)
-    test = DataLoader(make_data(50, 1), 16)
-    return model, train, test, optimizer, optim.CosineAnnealingLR(optimizer, EPOCHS)
-
-
-def fit(run, out=None, **options):
-    return training.fit(*run, epochs=options.pop("epochs", EPOCHS), out=out, progress=False, **options)
-
-
-def assert_same_weights(model, other):
-    state = other.state_dict()
-    for name, array in model.state_dict().items():
-        assert array.tobytes() == state[name].tobytes(), name
 
 
 @pytest.fixture(scope="module")
@@ -203,21 +151,6 @@ def test_a_bar_on_a_terminal(monkeypatch, capsys):
 # ---- Stopping and going on ------------------------------------------------------------------------------------
 
 
-class PressAt:
-    """Presses Ctrl-C in the middle of the n-th call of a function."""
-
-    def __init__(self, function, n, press, times=1):
-        self.function, self.n, self.press, self.times = function, n, press, times
-        self.calls = 0
-
-    def __call__(self, *args, **kwargs):
-        self.calls += 1
-        if self.calls == self.n:
-            for _ in range(self.times):
-                self.press()
-        return self.function(*args, **kwargs)
-
-
 # 5 training and 4 test batches an epoch. Forward runs for both; the others only in training.
 @pytest.mark.parametrize(
     "where, n",
@@ -227,13 +160,15 @@ class PressAt:
 def test_ctrl_c_then_resume_is_as_if_nothing_had_been(whole, tmp_path, monkeypatch, ctrl_c, where, n):
     folder = tmp_path / "run"
     run = make_run()
+    if where != "step":  # drawing takes most of the time
+        monkeypatch.setattr(RunFolder, "draw", lambda *_, **__: None)
     owner, name = {"forward": (Net, "forward"), "step": (optim.SGD, "step"), "save": (RunFolder, "save")}[where]
     function = getattr(owner, name)
     pressed = PressAt(function, n, ctrl_c)
     monkeypatch.setattr(owner, name, lambda *args: pressed(*args))
     with pytest.raises(KeyboardInterrupt, match=r"stopped"):
         fit(run, folder)
-    monkeypatch.undo()
+    monkeypatch.setattr(owner, name, function)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert not list(folder.glob(".*"))
     again = make_run()
@@ -241,7 +176,7 @@ def test_ctrl_c_then_resume_is_as_if_nothing_had_been(whole, tmp_path, monkeypat
     assert_same_weights(again[0], whole[1])
     for file in ("history.csv", "last.npz", "best.npz"):
         assert (folder / file).read_bytes() == (whole[0] / file).read_bytes(), file
-    assert (folder / "curves.png").exists()
+    assert (folder / "curves.png").exists() == (where == "step")
 
 
 def test_the_step_under_way_is_finished_and_counted(tmp_path, monkeypatch, ctrl_c):
@@ -350,6 +285,7 @@ def test_what_a_killed_process_was_writing_is_cleared_away(tmp_path):
 def run_in_a_process(folder):
     """What the processes of the next test do."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    RunFolder.draw = lambda *_, **__: None  # takes long, and is not gone on from
     run = make_run(workers=2)
     print("ready", flush=True)
     fit(run, folder, resume=True, epochs=25)
@@ -358,8 +294,9 @@ def run_in_a_process(folder):
 def test_killed_at_any_moment_and_resumed_gives_the_same_weights(tmp_path):
     one = make_run()
     fit(one, tmp_path / "one", epochs=25)
-    code = f"import sys; sys.path[:0] = {sys.path!r}; import test_training as t; t.run_in_a_process({str(tmp_path / 'b')!r})"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    code = f"import test_training; test_training.run_in_a_process({str(tmp_path / 'b')!r})"
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(minidl.__file__).parents[1])])
+    environment = {**os.environ, "PYTHONPATH": path}
     moments = random.Random(0)
     for attempt in range(6):
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment)
@@ -372,9 +309,22 @@ def test_killed_at_any_moment_and_resumed_gives_the_same_weights(tmp_path):
     other = Net()
     load_last(other, tmp_path / "b")
     assert_same_weights(other, one[0])
-    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == sorted(os.listdir(tmp_path / "one"))
+    assert sorted(os.listdir(tmp_path / "b")) == ["best.npz", "config.json", "history.csv", "last.npz"]
     for file in ("history.csv", "last.npz", "best.npz"):
         assert (tmp_path / "b" / file).read_bytes() == (tmp_path / "one" / file).read_bytes(), file
+
+
+def test_weights_that_are_not_finite_are_never_kept(tmp_path, monkeypatch, ctrl_c):
+    run = make_run()
+
+    def step(self):
+        run[0].fc.weight.data[...] = np.inf
+        ctrl_c()
+
+    monkeypatch.setattr(optim.SGD, "step", step)
+    with pytest.raises(training.DivergenceError, match=r"fc\.weight"):
+        fit(run, tmp_path)
+    assert not (tmp_path / "last.npz").exists()
 
 
 # ---- Resuming: what is refused --------------------------------------------------------------------------------
@@ -439,77 +389,3 @@ def test_a_full_disk_at_the_checkpoint_keeps_the_one_before(whole, tmp_path, mon
     again = make_run()
     fit(again, tmp_path, resume=True)
     assert_same_weights(again[0], whole[1])
-
-
-# ---- Divergence -----------------------------------------------------------------------------------------------
-
-
-def test_a_diverging_run_stops_and_names_the_module(tmp_path):
-    minidl.manual_seed(0)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 3))
-    _, train, test, _, _ = make_run()
-    optimizer = optim.SGD(model.parameters(), 1e25)
-    with np.errstate(all="ignore"), pytest.raises(training.DivergenceError) as caught:
-        fit((model, train, test, optimizer), tmp_path)
-    message = str(caught.value)
-    assert isinstance(caught.value, ArithmeticError)
-    assert "epoch 1, batch 2" in message and "learning rate below 1e+25" in message
-    assert "that of 1 (Linear)" in message or "that of 3 (Linear)" in message
-    assert optimizer.steps == 1  # the step that would have spoilt the weights was not made
-    assert not (tmp_path / "last.npz").exists()
-
-
-class Scale(nn.Module):
-    """Overflows from its n-th call in training on."""
-
-    def __init__(self, n):
-        super().__init__()
-        self.calls, self.n = 0, n
-
-    def forward(self, x):
-        self.calls += self.training
-        return x * float("inf") if self.calls >= self.n else x
-
-
-def test_the_first_module_in_order_is_named_and_the_checkpoint_stays(tmp_path):
-    minidl.manual_seed(0)
-    model = nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(64, 8), Scale(7)), nn.Linear(8, 3))
-    _, train, test, _, _ = make_run()
-    with np.errstate(all="ignore"), pytest.raises(training.DivergenceError, match=r"that of 1\.1 \(Scale\)") as caught:
-        fit((model, train, test, optim.SGD(model.parameters(), 0.01)), tmp_path)
-    assert "epoch 2, batch 2" in str(caught.value)
-    assert "last.npz is the last good checkpoint" in caught.value.__notes__[0]
-    assert load_npz(tmp_path / "last.npz")["epoch"] == 1
-    assert not any(module._hooks for module in model.modules())
-
-
-def test_nan_images_are_told_from_divergence():
-    model, train, test, optimizer, _ = make_run()
-    bad = train.dataset
-    bad.transform = lambda image: np.full((1, 8, 8), np.nan, np.float32)
-    weights = {name: array.copy() for name, array in model.named_parameters() for array in [array.data]}
-    with pytest.raises(training.DivergenceError, match="epoch 1, batch 1: the images themselves hold NaN"):
-        fit((model, train, test, optimizer))
-    assert all(np.array_equal(weights[name], p.data) for name, p in model.named_parameters())
-    with pytest.raises(training.DivergenceError, match="batch 1 of the test data: the images themselves"):
-        training.evaluate(model, train)
-
-
-def test_weights_that_were_not_finite_before_are_named():
-    run = make_run()
-    run[0].fc.weight.data[1, 2] = np.nan
-    with pytest.raises(training.DivergenceError, match=r"fc\.weight held NaN or infinite values before this batch"):
-        fit(run)
-
-
-def test_weights_that_are_not_finite_are_never_kept(tmp_path, monkeypatch, ctrl_c):
-    run = make_run()
-
-    def step(self):
-        run[0].fc.weight.data[...] = np.inf
-        ctrl_c()
-
-    monkeypatch.setattr(optim.SGD, "step", step)
-    with pytest.raises(training.DivergenceError, match=r"fc\.weight"):
-        fit(run, tmp_path)
-    assert not (tmp_path / "last.npz").exists()

@@ -73,16 +73,6 @@ class Divide(Op):
         return ga, gb
 
 
-class Negative(Op):
-    """y = -x"""
-
-    def forward(self, x):
-        return -x
-
-    def backward(self, gy):
-        return (-gy,)
-
-
 class Power(Op):
     """y = x^p for a constant p; gx = gy p x^(p - 1)"""
 
@@ -121,83 +111,3 @@ class MatMul(Op):
         if self.needs[1]:
             gb = unbroadcast(matrix.product(a2.swapaxes(-1, -2), gy2), b2.shape).reshape(b.shape)
         return ga, gb
-
-
-class Exp(Op):
-    """y = e^x; gx = gy y"""
-
-    def forward(self, x):
-        self.saved = backend.get_array_module(x).exp(x)
-        return self.saved
-
-    def backward(self, gy):
-        return (gy * self.saved,)
-
-
-class Log(Op):
-    """y = log x; gx = gy / x"""
-
-    def forward(self, x):
-        self.saved = x
-        return backend.get_array_module(x).log(x)
-
-    def backward(self, gy):
-        return (gy / self.saved,)
-
-
-class Sqrt(Op):
-    """y = sqrt(x); gx = gy / (2 y)"""
-
-    def forward(self, x):
-        self.saved = backend.get_array_module(x).sqrt(x)
-        return self.saved
-
-    def backward(self, gy):
-        return (gy / (2 * self.saved),)
-
-
-class Abs(Op):
-    """y = |x|; gx = gy sign(x), 0 at 0"""
-
-    def forward(self, x):
-        self.saved = x
-        return abs(x)
-
-    def backward(self, gy):
-        return (gy * backend.get_array_module(gy).sign(self.saved),)
-
-
-class Clip(Op):
-    """y = min(max(x, low), high); the gradient passes where low <= x <= high"""
-
-    def __init__(self, low=None, high=None):
-        if low is None and high is None:
-            raise ValueError("clip: give a lower bound, an upper bound or both")
-        self.low, self.high = low, high
-
-    def forward(self, x):
-        self.saved = x
-        return x.clip(self.low, self.high)
-
-    def backward(self, gy):
-        x, inside = self.saved, True
-        if self.low is not None:
-            inside = inside & (x >= self.low)
-        if self.high is not None:
-            inside = inside & (x <= self.high)
-        return (gy * inside,)
-
-
-class Where(Op):
-    """y = a where the condition holds, else b"""
-
-    def __init__(self, condition):
-        self.condition = condition
-
-    def forward(self, a, b):
-        self.saved = a.shape, b.shape
-        return backend.get_array_module(a, b, self.condition).where(self.condition, a, b)
-
-    def backward(self, gy):
-        a_shape, b_shape = self.saved
-        return unbroadcast(gy * self.condition, a_shape), unbroadcast(gy * ~self.condition, b_shape)

@@ -60,13 +60,13 @@ def concatenate(tensors, dim=0):
 
 
 def stack(tensors, dim=0):
-    """Join tensors of one shape along a new axis."""
-    return shape.Stack(dim)(*tensors)
+    """Join tensors of one shape along a new axis.
 
-
-def where(condition, a, b):
-    """Elements of a where the condition (a boolean tensor or array) holds, else of b."""
-    return arithmetic.Where(_plain_index(condition))(a, b)
+    >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])], dim=1).shape
+    (2, 2)
+    """
+    dim = dim % (as_tensor(tensors[0]).ndim + 1)
+    return concatenate([as_tensor(t)[(slice(None),) * dim + (None,)] for t in tensors], dim)
 
 
 Tensor.__add__ = Tensor.__radd__ = _binary(arithmetic.Add)
@@ -74,7 +74,7 @@ Tensor.__sub__, Tensor.__rsub__ = _binary(arithmetic.Subtract), _binary(arithmet
 Tensor.__mul__ = Tensor.__rmul__ = _binary(arithmetic.Multiply)
 Tensor.__truediv__, Tensor.__rtruediv__ = _binary(arithmetic.Divide), _binary(arithmetic.Divide, reflected=True)
 Tensor.__matmul__, Tensor.__rmatmul__ = _binary(arithmetic.MatMul), _binary(arithmetic.MatMul, reflected=True)
-Tensor.__neg__ = lambda self: arithmetic.Negative()(self)
+Tensor.__neg__ = lambda self: self * -1
 Tensor.__pow__ = _power
 
 Tensor.__eq__, Tensor.__ne__ = _comparison(np.equal), _comparison(np.not_equal)
@@ -82,12 +82,7 @@ Tensor.__lt__, Tensor.__le__ = _comparison(np.less), _comparison(np.less_equal)
 Tensor.__gt__, Tensor.__ge__ = _comparison(np.greater), _comparison(np.greater_equal)
 Tensor.__hash__ = object.__hash__
 
-Tensor.exp = lambda self: arithmetic.Exp()(self)
-Tensor.log = lambda self: arithmetic.Log()(self)
-Tensor.sqrt = lambda self: arithmetic.Sqrt()(self)
-Tensor.abs = Tensor.__abs__ = lambda self: arithmetic.Abs()(self)
-Tensor.clip = Tensor.clamp = lambda self, min=None, max=None: arithmetic.Clip(min, max)(self)
-
+Tensor.argmax = lambda self, dim=None: Tensor(self.data.argmax(axis=dim))
 Tensor.sum = lambda self, dim=None, keepdim=False: reduction.Sum(dim, keepdim)(self)
 Tensor.mean = lambda self, dim=None, keepdim=False: reduction.Mean(dim, keepdim)(self)
 Tensor.max = lambda self, dim=None, keepdim=False: reduction.Max(dim, keepdim)(self)

@@ -4,6 +4,7 @@ from math import prod
 
 from minidl import backend
 
+from .arithmetic import unbroadcast
 from .tensor import Op
 
 
@@ -52,8 +53,6 @@ class Expand(Op):
         return backend.get_array_module(x).broadcast_to(x, self.shape)
 
     def backward(self, gy):
-        from .arithmetic import unbroadcast
-
         return (unbroadcast(gy, self.saved),)
 
 
@@ -95,20 +94,3 @@ class Concatenate(Op):
     def backward(self, gy):
         ends = [sum(self.saved[: i + 1]) for i in range(len(self.saved))]
         return tuple(backend.get_array_module(gy).split(gy, ends[:-1], axis=self.dim))
-
-
-class Stack(Op):
-    """Arrays of one shape along a new axis"""
-
-    def __init__(self, dim=0):
-        self.dim = dim
-
-    def forward(self, *arrays):
-        shapes = [a.shape for a in arrays]
-        if len(set(shapes)) != 1:
-            raise ValueError(f"stack: all shapes must agree, got {', '.join(map(str, shapes))}")
-        return backend.get_array_module(*arrays).stack(arrays, axis=self.dim)
-
-    def backward(self, gy):
-        xp = backend.get_array_module(gy)
-        return tuple(xp.moveaxis(gy, self.dim, 0))

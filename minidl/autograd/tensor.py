@@ -122,14 +122,12 @@ class Tensor:
         """
         if not self.requires_grad:
             raise RuntimeError("backward() on a tensor that requires no gradient: was it computed under no_grad()?")
-        if gy is None:
-            if self.size != 1:
-                raise ValueError(
-                    f"backward() without an argument needs a single number, this tensor has shape {self.shape}: "
-                    "reduce it first (loss.mean()), or pass the gradient of its shape"
-                )
-            gy = backend.get_array_module(self.data).ones_like(self.data)
-        gy = gy.data if isinstance(gy, Tensor) else gy
+        if gy is None and self.size != 1:
+            raise ValueError(
+                f"backward() without an argument needs a single number, this tensor has shape {self.shape}: "
+                "reduce it first (loss.mean()), or pass the gradient of its shape"
+            )
+        gy = backend.get_array_module(self.data).ones_like(self.data) if gy is None else as_tensor(gy).data
         if gy.shape != self.shape:
             raise ValueError(f"backward: the gradient has shape {gy.shape} but the tensor {self.shape}")
         if self.creator is None:
@@ -170,15 +168,6 @@ class Tensor:
         """This tensor on a device ("cpu", "cuda", "cuda:1"); the gradient finds its way back."""
         return self if self.device == device else ToDevice(device)(self)
 
-    def requires_grad_(self, requires_grad=True):
-        """Set requires_grad in place and return the tensor."""
-        self.requires_grad = requires_grad
-        return self
-
-    def argmax(self, dim=None):
-        """Where the largest value lies, along `dim` or in the flattened tensor."""
-        return Tensor(self.data.argmax(axis=dim))
-
     def __array__(self, dtype=None, copy=None):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
@@ -191,24 +180,11 @@ class Tensor:
     def __float__(self):
         return float(self.item())
 
-    def __int__(self):
-        return int(self.item())
-
     def __repr__(self):
         body = np.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=100)
         device = "" if self.device == "cpu" else f", device={self.device!r}"
         dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
         return f"tensor({body}{dtype}{device}{', requires_grad=True' if self.requires_grad else ''})"
-
-
-def tensor(data, dtype=None, device="cpu", requires_grad=False):
-    """A new tensor from numbers, lists or an array, which is copied. Python floats become float32.
-
-    >>> tensor([[1, 2], [3, 4]]).shape
-    (2, 2)
-    """
-    array = _array_from(data) if not hasattr(data, "dtype") else Tensor(data).data.copy()
-    return Tensor(backend.to_device(array if dtype is None else array.astype(dtype), device), requires_grad)
 
 
 def as_tensor(x):

@@ -18,13 +18,13 @@ USER_ERRORS = (ValueError, TypeError, OSError, RuntimeError, ArithmeticError, Me
 
 EXAMPLES = """\
 examples:
-  minidl train                                  LeNet-5 on the built-in data, half a minute
-  minidl data fetch cifar10                     fetch a data set
-  minidl train --model resnet20 --data cifar10 --augment
-  minidl train --resume                         go on with the latest run
-  minidl eval runs/lenet5-fashion-mini          measure its best weights on the test data
+  minidl train                              LeNet-5 on the built-in data
+  minidl train --resume                     go on with the latest run
+  minidl eval runs/lenet5-fashion-mini      measure its best weights
   minidl predict runs/lenet5-fashion-mini shoe.png
-  minidl summary resnet20                       layers, sizes, parameters
+  minidl summary resnet20                   layers, sizes, parameters
+  minidl data fetch cifar10                 download a data set
+  minidl train --model resnet20 --data cifar10 --augment
 
 `minidl COMMAND --help` explains a command and its options.
 """

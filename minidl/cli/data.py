@@ -1,8 +1,9 @@
 """minidl data list | fetch | show"""
 
 DESCRIPTION = """\
-The data sets that minidl knows. They lie in $MINIDL_DATA, by default ~/.cache/minidl; files that are there
-already in their official form are used as they are. fashion-mini comes with minidl.
+The data sets that minidl knows. They lie in $MINIDL_DATA, by default
+~/.cache/minidl; files that are there already in their official form are used
+as they are. fashion-mini comes with minidl.
 """
 
 EPILOG = """\
@@ -12,23 +13,31 @@ examples:
   minidl data show fashion-mini --out clothes.png
 """
 
+LIST = "The data sets, their licences, and which of them are on this disk."
+
+FETCH = """\
+Download a data set into $MINIDL_DATA (default ~/.cache/minidl) and check it
+against its published digest. A download that broke off goes on where it
+stopped; what is there already is not fetched again.
+"""
+
+SHOW = "Draw a few training images of each class into a PNG file."
+
 
 def add_parser(commands):
     help = "list, fetch and look at data sets"
     parser = commands.add_parser("data", help=help, description=DESCRIPTION, epilog=EPILOG)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
-    listing = actions.add_parser("list", help="what there is, and what of it is on this disk")
+    listing = actions.add_parser("list", help="what there is, and what of it is on this disk", description=LIST)
     listing.set_defaults(run=list_data)
-
-    fetching = actions.add_parser("fetch", help="download a data set and check it")
+    fetching = actions.add_parser("fetch", help="download a data set", description=FETCH)
     fetching.set_defaults(run=fetch)
-    fetching.add_argument("name", metavar="NAME", help="a name from `minidl data list`")
-
-    showing = actions.add_parser("show", help="draw a few training images of each class")
+    showing = actions.add_parser("show", help="draw a few training images of each class", description=SHOW)
     showing.set_defaults(run=show)
-    showing.add_argument("name", metavar="NAME", help="a name from `minidl data list`")
     showing.add_argument("--out", metavar="FILE", help="the PNG file to write (default: NAME.png)")
+    for action in (fetching, showing):
+        action.add_argument("name", metavar="NAME", help="a name from `minidl data list`")
 
 
 def list_data(args):

@@ -7,8 +7,8 @@ from minidl.cli.options import add_device_options, use_device
 DESCRIPTION = """\
 Measure a trained network on the test data of its data set.
 
-By default with the weights of the epoch that did best on these very data, which flatters them a little;
---last takes the weights of the last epoch.
+By default with the weights of the epoch that did best on these very data,
+which flatters them a little; --last takes the weights of the last epoch.
 """
 
 

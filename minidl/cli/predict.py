@@ -6,8 +6,9 @@ from minidl.cli.options import add_device_options, use_device
 DESCRIPTION = """\
 Say what images show: the three most probable classes of each.
 
-An image of any size and format is made as the network's training images were: grey or colour, and
-squeezed to their size. It should also look like them: MNIST and Fashion-MNIST show light things on black.
+An image of any size and format is made like the network's training images:
+grey or colour, and squeezed to their size. It should also look like them:
+MNIST and Fashion-MNIST show light things on black.
 """
 
 
@@ -36,7 +37,7 @@ def run(args):
     batch = np.stack([transform(read_image(path, images["channels"], images["size"])) for path in args.files])
     model.to(device).eval()
     with no_grad():
-        probabilities = F.softmax(model(Tensor(batch).to(device)), axis=1).numpy()
+        probabilities = F.softmax(model(Tensor(batch).to(device)), dim=1).numpy()
     width = max(map(len, args.files))
     for path, row in zip(args.files, probabilities, strict=True):
         best = np.argsort(-row, kind="stable")[:3]

@@ -6,8 +6,8 @@ import shutil
 from minidl.cli.options import whole_number
 
 DESCRIPTION = """\
-What a network is made of: for one image, every layer with the size of its output, its parameters,
-its multiply-adds and the memory of its output.
+What a network is made of: for one image, every layer with the size of its
+output, its parameters, its multiply-adds and the memory of its output.
 """
 
 
@@ -19,7 +19,8 @@ def add_parser(commands):
     parser.add_argument("model", metavar="MODEL", help="lenet5, mlp, resnet20, 32, 44, 56 or 110")
     sizes = "channels, height and width of the image (default: the usual of the model)"
     parser.add_argument("--input", type=_shape, metavar="C,H,W", help=sizes)
-    parser.add_argument("--classes", type=whole_number(1), default=10, metavar="N", help="classes told apart (default: 10)")
+    classes = "classes that it tells apart (default: 10)"
+    parser.add_argument("--classes", type=whole_number(1), default=10, metavar="N", help=classes)
 
 
 def run(args):

@@ -5,20 +5,24 @@ from pathlib import Path
 from minidl.cli.options import UsageError, add_device_options, number, use_device, whole_number
 
 DESCRIPTION = """\
-Train a network to tell images apart. Without options: LeNet-5 on the built-in pictures of clothes.
-
-Options that are not given have the values that suit the model; config.json in the run's folder notes them all.
+Train a network to tell images apart. Without options: LeNet-5 on the built-in
+pictures of clothes. What is not given has a value that suits the model; the
+run's config.json notes it all.
 """
 
 EPILOG = """\
 A run leaves a folder, by default runs/MODEL-DATA, with
-  history.csv   loss and accuracy of every epoch       curves.png   the same as a picture
-  best.npz      the weights that did best on the test  config.json  all options
+  history.csv   loss and accuracy of every epoch
+  curves.png    the same as a picture
+  best.npz      the weights that did best on the test data
   last.npz      everything that is needed to go on
+  config.json   all options
 
 Ctrl-C stops after the step under way and keeps it. Then, or after a power cut:
-  minidl train --resume                     go on with the run changed last, as if it had not stopped
-  minidl train --resume runs/lenet5-mnist --epochs 20      the same for this run, and for longer
+  minidl train --resume
+goes on with the run changed last, as if it had not stopped, and
+  minidl train --resume runs/lenet5-mnist --epochs 20
+with this one, and for longer.
 
 examples:
   minidl train --data mnist --epochs 5
@@ -44,12 +48,16 @@ def add_parser(commands):
         help="shift training images by a few pixels and, if they are in colour, mirror them, at random",
     )  # fmt: skip
     how = parser.add_argument_group("how")
-    how.add_argument("--epochs", type=whole_number(1), metavar="N", help="passes over the training data")
-    how.add_argument("--batch-size", type=whole_number(1), metavar="N", help="images in one step")
-    how.add_argument("--lr", type=number(0, above=True), metavar="X", help="learning rate at the beginning")
+    epochs = "passes over the training data (default: 12, ResNets 20)"
+    how.add_argument("--epochs", type=whole_number(1), metavar="N", help=epochs)
+    size = "images in one step (default: 64, ResNets 128)"
+    how.add_argument("--batch-size", type=whole_number(1), metavar="N", help=size)
+    rate = "learning rate at the beginning (default: 0.05, ResNets 0.1, with adam 0.001)"
+    how.add_argument("--lr", type=number(0, above=True), metavar="X", help=rate)
     how.add_argument("--optimizer", choices=["sgd", "adam"], help="sgd (Nesterov's momentum; default) or adam")
     how.add_argument("--momentum", type=number(0, below=1), metavar="X", help="sgd's momentum (default: 0.9)")
-    how.add_argument("--weight-decay", type=number(0), metavar="X", help="how strongly weights are drawn to zero")
+    decay = "how strongly weights are drawn to zero (default: 0.0005, with adam 0)"
+    how.add_argument("--weight-decay", type=number(0), metavar="X", help=decay)
     how.add_argument(
         "--schedule", choices=["none", "step", "cosine"],
         help="of the learning rate: constant; a tenth after 1/2 and again after 3/4 of the epochs; half a cosine down "

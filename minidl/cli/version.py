@@ -13,4 +13,5 @@ class Version(argparse.Action):
         from minidl.checkpoint import versions
 
         found = versions()
-        parser.exit(message=f"minidl {found['minidl']} (numpy {found['numpy']}, python {found['python']})\n")
+        print(f"minidl {found['minidl']} (numpy {found['numpy']}, python {found['python']})")
+        parser.exit()

@@ -21,7 +21,7 @@ from minidl import backend
 from .layout import as_images, as_rows
 from .windows import col2im, im2col, output_sizes
 
-BLOCK_BYTES = 2 << 20  # taps of one block: a share of the cache that every core has to itself
+BLOCK_BYTES = 4 << 20  # taps of one block: they should stay in the cache, but rows at its edges are lowered twice
 
 
 class Geometry(NamedTuple):

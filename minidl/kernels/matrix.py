@@ -2,18 +2,18 @@
 
 from minidl import backend
 
-SHARE_FLOPS = 4_000_000  # below, one thread is done before a second would have started
-PARTS = 16  # a fixed number: cutting by the number of threads would let the last bits depend on it
+BAND_FLOPS = 16_000_000  # work of one call of the BLAS; with less, its own preparations weigh too much
 
 
 def product(a, b):
     """a @ b. A large product of two matrices is cut into bands of rows or columns, one call of the BLAS each."""
     xp = backend.get_array_module(a, b)
-    if xp.__name__ != "numpy" or a.ndim != 2 or b.ndim != 2 or 2 * a.size * b.shape[1] < SHARE_FLOPS:
+    if xp.__name__ != "numpy" or a.ndim != 2 or b.ndim != 2 or 2 * a.size * b.shape[1] < 2 * BAND_FLOPS:
         return xp.matmul(a, b)
     (m, _), (_, n) = a.shape, b.shape
     y = xp.empty((m, n), xp.result_type(a, b))
-    parts = min(PARTS, max(m, n))
+    # Cut by the work, not by the number of threads, on which the last bits would then depend.
+    parts = min(2 * a.size * n // BAND_FLOPS, max(m, n))
     cuts = [max(m, n) * i // parts for i in range(parts + 1)]
 
     def bands(first, last):

@@ -32,6 +32,9 @@ def max_pool2d_gradient(x, y, gy, kernel, stride, padding):
     x_rows = _pad(x, padding, -xp.inf)
     gx = xp.zeros_like(x_rows)
     y, gy = as_rows(y), as_rows(gy)
+    overlap = (
+        kernel[0] > stride[0] or kernel[1] > stride[1]
+    )  # they add to the same places: for one thread
     x_windows, gx_windows = (_windows(a, kernel, stride, outputs) for a in (x_rows, gx))
 
     def part(start, stop):
@@ -40,10 +43,12 @@ def max_pool2d_gradient(x, y, gy, kernel, stride, padding):
             hit = x_window[start:stop] == y[start:stop]
             hit &= free
             free ^= hit
-            gx_window[start:stop] += gy[start:stop] * hit
+            if overlap:
+                gx_window[start:stop] += gy[start:stop] * hit
+            else:
+                xp.multiply(gy[start:stop], hit, out=gx_window[start:stop])
 
-    # Windows that overlap add to the same rows: then one thread does it all.
-    _by_rows(xp, part, y, alone=kernel[0] > stride[0])
+    _by_rows(xp, part, y, alone=overlap)
     return _crop(gx, x.shape, padding)
 
 

@@ -60,9 +60,11 @@ class Module:
                 f"self.{name} is a plain {type(value).__name__} of modules, whose parameters would not be found: "
                 "wrap it in nn.ModuleList or nn.Sequential"
             )
-        for kind in (self._parameters, self._buffers, self._modules):
-            kind.pop(name, None) if kind is not self._buffers or value is not None else None
-        self.__dict__.pop(name, None)
+        if name in self._buffers and not isinstance(value, (Tensor, Module)):
+            self._buffers[name] = value  # a new array for a buffer, as in self.steps += 1
+            return
+        for kind in (self._parameters, self._buffers, self._modules, self.__dict__):
+            kind.pop(name, None)
         if isinstance(value, Parameter):
             self._parameters[name] = value
         elif isinstance(value, Module):

@@ -6,9 +6,11 @@ from .dropout import Dropout
 from .linear import Linear
 from .loss import MSE, CrossEntropy
 from .normalization import BatchNorm
+from .pointwise import Abs, Clip, Exp, Log, Sqrt, Where
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 
 __all__ = [
-    "MSE", "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm", "Conv2d", "CrossEntropy", "Dropout", "LeakyReLU", "Linear",
-    "LogSoftmax", "MaxPool2d", "ReLU", "Sigmoid", "Softmax", "Tanh",
+    "Abs", "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm", "Clip", "Conv2d", "CrossEntropy", "Dropout", "Exp",
+    "LeakyReLU", "Linear", "Log", "LogSoftmax", "MSE", "MaxPool2d", "ReLU", "Sigmoid", "Softmax", "Sqrt", "Tanh",
+    "Where",
 ]  # fmt: skip

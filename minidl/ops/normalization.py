@@ -66,12 +66,8 @@ class BatchNorm(Op):
         if x.ndim not in (2, 4):
             raise ValueError(f"batch_norm: expected x (N, C, H, W) or (N, C), got shape {x.shape}")
         if self.training and x.size // max(x.shape[1], 1) < 2:
-            raise ValueError(
-                f"batch_norm: one value a channel (shape {x.shape}) has no variance: use a larger batch"
-            )
+            raise ValueError(f"batch_norm: one value a channel (shape {x.shape}) has no variance: use a larger batch")
         vectors = {"w": w, "b": b, "running_mean": self.running_mean, "running_var": self.running_var}
         for name, values in vectors.items():
             if values is not None and values.shape != (x.shape[1],):
-                raise ValueError(
-                    f"batch_norm: {name} must have shape ({x.shape[1]},), got {values.shape}"
-                )
+                raise ValueError(f"batch_norm: {name} must have shape ({x.shape[1]},), got {values.shape}")

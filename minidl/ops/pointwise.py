@@ -1,0 +1,101 @@
+"""Functions element by element: exp, log, sqrt, abs, clip, where; each is a method of Tensor as well."""
+
+from minidl import backend
+from minidl.autograd import Op, Tensor
+from minidl.autograd.arithmetic import unbroadcast
+
+
+class Exp(Op):
+    """y = e^x; gx = gy y"""
+
+    def forward(self, x):
+        self.saved = backend.elementwise(backend.get_array_module(x).exp, x)
+        return self.saved
+
+    def backward(self, gy):
+        return (gy * self.saved,)
+
+
+class Log(Op):
+    """y = log x; gx = gy / x"""
+
+    def forward(self, x):
+        self.saved = x
+        return backend.get_array_module(x).log(x)
+
+    def backward(self, gy):
+        return (gy / self.saved,)
+
+
+class Sqrt(Op):
+    """y = sqrt(x); gx = gy / (2 y)"""
+
+    def forward(self, x):
+        self.saved = backend.get_array_module(x).sqrt(x)
+        return self.saved
+
+    def backward(self, gy):
+        return (gy / (2 * self.saved),)
+
+
+class Abs(Op):
+    """y = |x|; gx = gy sign(x), 0 at 0"""
+
+    def forward(self, x):
+        self.saved = x
+        return abs(x)
+
+    def backward(self, gy):
+        return (gy * backend.get_array_module(gy).sign(self.saved),)
+
+
+class Clip(Op):
+    """y = min(max(x, low), high); the gradient passes where low <= x <= high"""
+
+    def __init__(self, low=None, high=None):
+        if low is None and high is None:
+            raise ValueError("clip: give a lower bound, an upper bound or both")
+        self.low, self.high = low, high
+
+    def forward(self, x):
+        self.saved = x
+        return x.clip(self.low, self.high)
+
+    def backward(self, gy):
+        x, inside = self.saved, True
+        if self.low is not None:
+            inside = inside & (x >= self.low)
+        if self.high is not None:
+            inside = inside & (x <= self.high)
+        return (gy * inside,)
+
+
+class Where(Op):
+    """y = a where the condition holds, else b"""
+
+    def __init__(self, condition):
+        self.condition = condition
+
+    def forward(self, a, b):
+        self.saved = a.shape, b.shape
+        return backend.get_array_module(a, b, self.condition).where(self.condition, a, b)
+
+    def backward(self, gy):
+        a_shape, b_shape = self.saved
+        return unbroadcast(gy * self.condition, a_shape), unbroadcast(gy * ~self.condition, b_shape)
+
+
+def where(condition, a, b):
+    """Elements of a where the condition (a boolean tensor or array) holds, else of b.
+
+    >>> where(Tensor([True, False]), Tensor([1.0, 2.0]), 0.0)
+    tensor([1., 0.])
+    """
+    return Where(condition.data if isinstance(condition, Tensor) else condition)(a, b)
+
+
+Tensor.exp = lambda self: Exp()(self)
+Tensor.log = lambda self: Log()(self)
+Tensor.sqrt = lambda self: Sqrt()(self)
+Tensor.abs = Tensor.__abs__ = lambda self: Abs()(self)
+Tensor.clip = Tensor.clamp = lambda self, min=None, max=None: Clip(min, max)(self)

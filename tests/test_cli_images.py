@@ -1,0 +1,23 @@
+"""What the commands make of images: reading files of every kind, and the transforms before the network."""
+
+import pytest
+from PIL import Image
+
+from minidl.cli.predict import read_image
+from minidl.cli.setup import to_network
+
+
+def test_augmentation_fits_the_images():
+    grey = {"size": [28, 28], "channels": 1, "mean": [0.1], "std": [0.3]}
+    colour = {"size": [32, 32], "channels": 3, "mean": [0.5] * 3, "std": [0.2] * 3}
+    assert repr(to_network(grey, augment=True)).count("Random") == 1  # a mirrored digit is none
+    assert "RandomCrop((28, 28), padding=2)" in repr(to_network(grey, augment=True))
+    assert "RandomCrop((32, 32), padding=4), RandomHorizontalFlip" in repr(to_network(colour, augment=True))
+    assert "Random" not in repr(to_network(colour))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_images_of_every_mode_are_read(tmp_path, mode):
+    Image.new(mode, (10, 7)).save(tmp_path / "a.tiff")
+    assert read_image(tmp_path / "a.tiff", 1, (28, 28)).shape == (28, 28)
+    assert read_image(tmp_path / "a.tiff", 3, (32, 30)).shape == (32, 30, 3)
