@@ -167,7 +167,7 @@ def test_concatenate_and_stack(torch, dim):
 def test_joining_shapes_that_do_not_fit_names_them():
     a, b = Tensor(np.ones((2, 3))), Tensor(np.ones((3, 4)))
     for join in (minidl.concatenate, minidl.stack):
-        with pytest.raises(ValueError, match=r"\(2, 3\).*\(3, 4\)"):
+        with pytest.raises(ValueError, match=r"2, 3\).*3, 4\)"):
             join([a, b])
 
 

@@ -53,7 +53,7 @@ def conv2d(x, w, b, geometry):
     products = _split_channels(y, groups)
     weights = _as_matrix(w, groups)
     bias = None if b is None else b.reshape(groups, 1, -1, 1)
-    blocks = _row_blocks(oh, rows[0].nbytes * geometry.kernel[1] * geometry.stride[0] // geometry.stride[1])
+    blocks = _row_blocks(oh, _lowered_bytes(rows, geometry))
 
     def part(first, last):
         for start, stop in blocks[first:last]:
@@ -66,26 +66,86 @@ def conv2d(x, w, b, geometry):
 
 
 def conv2d_gradients(x, w, gy, geometry, needs=(True, True)):
-    """The gradients (gx, gw) of conv2d; None for one that is not needed.
-
-    At stride 1, gx is itself a convolution: of gy with the kernel turned around, in and out exchanged. The windows of
-    gy that it multiplies are lowered once and give gw as well.
-    """
-    if backend.get_array_module(x, w, gy) is not np:
-        return _plain_gradients(x, w, gy, geometry, needs)
-    if needs[0] and _is_convolution_backwards(x.shape, gy.shape, geometry):
-        return _gradients_by_windows_of_gy(x, w, gy, geometry, needs)
+    """The gradients (gx, gw) of conv2d; None for one that is not needed."""
+    if (
+        needs == (True, True)
+        and backend.get_array_module(x, w, gy) is np
+        and _turns_around(x.shape, gy.shape, geometry)
+    ):
+        return _gradients_turned_around(x, w, gy, geometry)
     gx = conv2d_input_gradient(gy, w, x.shape, geometry) if needs[0] else None
-    return gx, _weight_gradient(x, gy, w.shape, geometry) if needs[1] else None
+    return gx, conv2d_weight_gradient(x, gy, w.shape, geometry) if needs[1] else None
+
+
+def conv2d_weight_gradient(x, gy, shape, geometry):
+    """gw (of the shape given) = gy times the windows of x, transposed: lowered once more rather than kept since forward.
+
+    Each block of rows gives a sum of its own and these are added in order, so threads do not change the result.
+    """
+    if backend.get_array_module(x, gy) is not np:
+        return _plain_weight_gradient(x, gy, shape, geometry)
+    groups, (kh, kw) = geometry.groups, geometry.kernel
+    outputs, channels = shape[:2]
+    rows, gy_rows = as_rows(x), as_rows(gy)
+    oh, _, ow, _ = gy_rows.shape
+    gradients = _split_channels(gy_rows, groups)
+    blocks = _row_blocks(oh, _lowered_bytes(rows, geometry))
+    sums = np.empty((len(blocks), groups, kh * kw * channels, outputs // groups), np.result_type(x, gy))
+
+    def part(first, last):
+        for i in range(first, last):
+            start, stop = blocks[i]
+            windows = lower(rows, start, stop, ow, geometry)
+            np.matmul(windows, gradients[:, start:stop].swapaxes(2, 3)).sum(axis=1, out=sums[i])
+
+    backend.parallel(part, len(blocks))
+    gw = sums.sum(axis=0).reshape(groups, kh, kw, channels, outputs // groups)
+    return gw.transpose(0, 4, 3, 1, 2).reshape(shape)
 
 
 def conv2d_input_gradient(gy, w, shape, geometry):
-    """gx, of the given shape: the transposed convolution matrix times gy, which is also a transposed convolution."""
+    """gx, of the given shape: the transposed convolution matrix times gy, which is also a transposed convolution.
+
+    Input row h met the output rows oh = (h + padding - i dilation) / stride, for the kernel rows i that make this whole.
+    Those rows of gy are read as one matrix, again a view; its product with the transposed weights gives the row's kw
+    horizontal taps, which are added where they belong. Rows with the same remainder of (h + padding) / stride have the
+    same i, so they make one batched product (at stride 1 all of them do).
+    """
     if backend.get_array_module(w, gy) is not np:
         return _plain_input_gradient(gy, w, shape, geometry)
-    if _is_convolution_backwards(shape, gy.shape, geometry):
-        return _gradients_by_windows_of_gy(np.empty(shape, gy.dtype), w, gy, geometry, (True, False))[0]
-    return _input_gradient_by_columns(gy, w, shape, geometry)
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups = geometry
+    n, c, height, width = shape
+    outputs, (oh, ow) = w.shape[0] // groups, gy.shape[2:]
+    reach = dh * (kh - 1) // sh + 1  # rows of zeros above and below gy, so that every window is whole
+    padded = np.zeros((groups, oh + 2 * reach, outputs, ow, n), np.result_type(gy, w))
+    padded[:, reach : reach + oh] = _split_channels(as_rows(gy), groups, keep_width=True)
+    group, row, channel, _, item = padded.strides
+    kernels = w.reshape(groups, outputs, c // groups, kh, kw).transpose(0, 4, 2, 3, 1)
+    gx = np.zeros((height, c, width, n), padded.dtype)
+    by_group = _split_channels(gx, groups, keep_width=True)
+
+    def multiply(first_row, meets, met, start, stop):
+        step = (meets[0] - meets[1]) * dh // sh * row if len(meets) > 1 else 0
+        size = (groups, stop - start, len(meets), outputs, ow * n)
+        windows = as_strided(padded[:, met + start :], size, (group, row, step, channel, item))
+        weights = kernels[:, :, :, meets].reshape(groups, 1, -1, len(meets) * outputs)
+        taps = np.matmul(weights, windows.reshape(*size[:2], -1, ow * n)).reshape(*size[:2], kw, -1, ow, n)
+        target = by_group[:, first_row + start * sh : first_row + (stop - 1) * sh + 1 : sh]
+        for j in range(kw):
+            columns, inside = _meeting(j * dw - pw, sw, width, ow)
+            target[..., inside, :] += taps[:, :, j, :, columns]
+
+    tasks = []
+    for remainder in range(sh):
+        first_row = (remainder - ph) % sh
+        meets = [i for i in reversed(range(kh)) if (remainder - i * dh) % sh == 0]
+        if meets:
+            met = (first_row + ph - meets[0] * dh) // sh + reach
+            blocks = _row_blocks(len(range(first_row, height, sh)), kw * c * ow * n * gx.itemsize)
+            tasks += [(first_row, meets, met, *block) for block in blocks]
+
+    backend.parallel(lambda first, last: [multiply(*task) for task in tasks[first:last]], len(tasks))
+    return as_images(gx)
 
 
 def lower(rows, start, stop, ow, geometry):
@@ -105,104 +165,64 @@ def lower(rows, start, stop, ow, geometry):
         taps[:, : inside.start - first] = 0
         taps[:, inside.stop - first :] = 0
         for j in range(kw):
-            left = j * dw - pw  # the input column that output column 0 meets
-            begin = min(max(_ceil_div(-left, sw), 0), ow)
-            end = max(min(_ceil_div(w - left, sw), ow), begin)
+            columns, met = _meeting(j * dw - pw, sw, w, ow)
             tap = taps[:, inside.start - first : inside.stop - first, j]
-            tap[..., :begin, :] = 0
-            tap[..., end:, :] = 0
-            tap[..., begin:end, :] = rows[:, inside, :, left + begin * sw : max(left + (end - 1) * sw + 1, 0) : sw]
+            tap[..., : columns.start, :] = 0
+            tap[..., columns.stop :, :] = 0
+            tap[..., columns, :] = rows[:, inside, :, met]
     group, row, _, channel, _, item = taps.strides
     shape = (groups, stop - start, kh, kw * (c // groups), ow * n)
     windows = as_strided(taps, shape, (group, sh * row, dh * row, channel, item))
     return windows.reshape(groups, stop - start, kh * kw * (c // groups), ow * n)
 
 
-def _is_convolution_backwards(x_shape, gy_shape, geometry):
-    """Whether gx is best computed as a convolution of gy: at stride 1, unless most of what that reads is padding."""
-    reads_little_padding = x_shape[2] * x_shape[3] <= 1.5 * gy_shape[2] * gy_shape[3]
-    return geometry.stride == (1, 1) and min(_padding_backwards(geometry)) >= 0 and reads_little_padding
+def _turns_around(x_shape, gy_shape, geometry):
+    """Whether gx is best computed as a convolution of gy: at stride 1, unless much of what that reads is padding."""
+    little_padding = x_shape[2] * x_shape[3] <= 1.5 * gy_shape[2] * gy_shape[3]
+    return geometry.stride == (1, 1) and little_padding and min(_padding_backwards(geometry)) >= 0
 
 
 def _padding_backwards(geometry):
-    """What gy is padded by so that its convolution with the turned kernel gives gx."""
     return tuple(d * (k - 1) - p for k, p, d in zip(geometry.kernel, geometry.padding, geometry.dilation, strict=True))
 
 
-def _gradients_by_windows_of_gy(x, w, gy, geometry, needs):
+def _gradients_turned_around(x, w, gy, geometry):
+    """gx as the convolution of gy with the kernel turned around; the windows of gy, lowered once, give gw as well."""
     groups, (kh, kw) = geometry.groups, geometry.kernel
     n, c, height, width = x.shape
     outputs = w.shape[0] // groups
-    # The kernel turned around, and its two channel axes exchanged: (groups * C/groups, O/groups, kh, kw).
     turned = w[:, :, ::-1, ::-1].reshape(groups, outputs, c // groups, kh, kw).swapaxes(1, 2)
-    turned = _as_matrix(turned.reshape(c, outputs, kh, kw), groups)
-    padding = _padding_backwards(geometry)
-    backwards = geometry._replace(padding=padding)
-    rows, gy_rows = as_rows(x), as_rows(gy)
+    weights = _as_matrix(turned.reshape(c, outputs, kh, kw), groups)
+    backwards = geometry._replace(padding=_padding_backwards(geometry))
+    gy_rows = as_rows(gy)
     gx = np.empty((height, c, width, n), np.result_type(w, gy))
-    products, inputs = _split_channels(gx, groups), _split_channels(rows, groups)
-    blocks = _row_blocks(height, gy_rows[0].nbytes * kw)
+    products, inputs = _split_channels(gx, groups), _split_channels(as_rows(x), groups)
+    blocks = _row_blocks(height, _lowered_bytes(gy_rows, backwards))
     sums = np.empty((len(blocks), groups, kh * kw * outputs, c // groups), gx.dtype)
 
     def part(first, last):
         for i in range(first, last):
             start, stop = blocks[i]
             windows = lower(gy_rows, start, stop, width, backwards)
-            np.matmul(turned, windows, out=products[:, start:stop])
-            if needs[1]:
-                np.matmul(windows, inputs[:, start:stop].swapaxes(2, 3)).sum(axis=1, out=sums[i])
+            np.matmul(weights, windows, out=products[:, start:stop])
+            np.matmul(windows, inputs[:, start:stop].swapaxes(2, 3)).sum(axis=1, out=sums[i])
 
     backend.parallel(part, len(blocks))
-    gw = sums.sum(axis=0).reshape(groups, kh, kw, outputs, -1)[:, ::-1, ::-1] if needs[1] else None
-    return as_images(gx), None if gw is None else gw.transpose(0, 3, 4, 1, 2).reshape(w.shape)
+    gw = sums.sum(axis=0).reshape(groups, kh, kw, outputs, c // groups)[:, ::-1, ::-1]
+    return as_images(gx), gw.transpose(0, 3, 4, 1, 2).reshape(w.shape)
 
 
-def _weight_gradient(x, gy, shape, geometry):
-    groups, (kh, kw) = geometry.groups, geometry.kernel
-    outputs, channels = shape[:2]
-    rows, gy_rows = as_rows(x), as_rows(gy)
-    gradients = _split_channels(gy_rows, groups)
-    oh, _, ow, _ = gy_rows.shape
-    blocks = _row_blocks(oh, rows[0].nbytes * kw * geometry.stride[0] // geometry.stride[1])
-    sums = np.empty((len(blocks), groups, kh * kw * channels, outputs // groups), np.result_type(x, gy))
-
-    def part(first, last):
-        for i in range(first, last):
-            start, stop = blocks[i]
-            windows = lower(rows, start, stop, ow, geometry)
-            np.matmul(windows, gradients[:, start:stop].swapaxes(2, 3)).sum(axis=1, out=sums[i])
-
-    backend.parallel(part, len(blocks))
-    gw = sums.sum(axis=0).reshape(groups, kh, kw, channels, outputs // groups)
-    return gw.transpose(0, 4, 3, 1, 2).reshape(shape)
+def _meeting(left, stride, width, outputs):
+    """For a tap that meets column left + ow * stride: the ow for which that lies in the image, and the columns; slices."""
+    begin = min(max(_ceil_div(-left, stride), 0), outputs)
+    end = max(min(_ceil_div(width - left, stride), outputs), begin)
+    first = left + begin * stride
+    return slice(begin, end), slice(first, first + (end - begin) * stride, stride)
 
 
-def _input_gradient_by_columns(gy, w, shape, geometry):
-    """w^T @ gy gives the gradient of each window; windows are added up first down the columns, then along the rows.
-
-    Two stages need kh + kw additions a value where adding window by window needs kh * kw.
-    """
-    (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups = geometry
-    n, c, height, width = shape
-    gy_rows = as_rows(gy)
-    oh, outputs, ow, _ = gy_rows.shape
-    gradients = _split_channels(gy_rows, groups)
-    columns = np.empty((groups, oh, kh * kw * (c // groups), ow * n), np.result_type(gy, w))
-    weights = _as_matrix(w, groups).swapaxes(2, 3)
-    backend.parallel(lambda start, stop: np.matmul(weights, gradients[:, start:stop], out=columns[:, start:stop]), oh)
-    columns = columns.reshape(groups, oh, kh, kw, c // groups, ow, n)
-    gx = np.zeros((height + 2 * ph, c, width + 2 * pw, n), columns.dtype)
-    by_group = _split_channels(gx, groups, keep_width=True)
-
-    def part(start, stop):
-        vertical = np.zeros((groups, gx.shape[0], kw, stop - start, ow, n), columns.dtype)
-        for i in range(kh):
-            vertical[:, i * dh : i * dh + sh * oh : sh] += columns[:, :, i, :, start:stop]
-        for j in range(kw):
-            by_group[:, :, start:stop, j * dw : j * dw + sw * ow : sw] += vertical[:, :, j]
-
-    backend.parallel(part, c // groups)
-    return as_images(gx[ph : ph + height, :, pw : pw + width])
+def _lowered_bytes(rows, geometry):
+    """The size of the taps that one output row needs to have lowered."""
+    return rows[0].nbytes * geometry.kernel[1] * geometry.stride[0] // geometry.stride[1]
 
 
 def _as_matrix(w, groups):
@@ -240,16 +260,11 @@ def _plain_conv2d(x, w, b, geometry):
     return y if b is None else y + b[:, None, None]
 
 
-def _plain_gradients(x, w, gy, geometry, needs):
-    gx = gw = None
-    if needs[0]:
-        gx = _plain_input_gradient(gy, w, x.shape, geometry)
-    if needs[1]:
-        xp = backend.get_array_module(x, gy)
-        gradients = gy.swapaxes(0, 1).reshape(geometry.groups, w.shape[0] // geometry.groups, -1)
-        columns = im2col(x, *geometry[:4]).reshape(geometry.groups, -1, gradients.shape[2])
-        gw = xp.stack([gg @ cg.T for gg, cg in zip(gradients, columns, strict=True)]).reshape(w.shape)
-    return gx, gw
+def _plain_weight_gradient(x, gy, shape, geometry):
+    xp = backend.get_array_module(x, gy)
+    gradients = gy.swapaxes(0, 1).reshape(geometry.groups, shape[0] // geometry.groups, -1)
+    columns = im2col(x, *geometry[:4]).reshape(geometry.groups, -1, gradients.shape[2])
+    return xp.stack([gg @ cg.T for gg, cg in zip(gradients, columns, strict=True)]).reshape(shape)
 
 
 def _plain_input_gradient(gy, w, shape, geometry):

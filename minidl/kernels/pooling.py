@@ -32,9 +32,7 @@ def max_pool2d_gradient(x, y, gy, kernel, stride, padding):
     x_rows = _pad(x, padding, -xp.inf)
     gx = xp.zeros_like(x_rows)
     y, gy = as_rows(y), as_rows(gy)
-    overlap = (
-        kernel[0] > stride[0] or kernel[1] > stride[1]
-    )  # they add to the same places: for one thread
+    overlap = kernel[0] > stride[0] or kernel[1] > stride[1]  # they add to the same places: for one thread
     x_windows, gx_windows = (_windows(a, kernel, stride, outputs) for a in (x_rows, gx))
 
     def part(start, stop):

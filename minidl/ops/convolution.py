@@ -44,7 +44,7 @@ class Conv2d(Op):
 
     def backward(self, gy):
         x, w, biased = self.saved
-        gx, gw = kernels.conv2d_gradients(x, w, gy, self.geometry, self.needs[:2])
+        gx, gw = kernels.conv2d_gradients(x, w, gy, self.geometry, tuple(self.needs[:2]))
         gb = channel_sums(gy) if biased and self.needs[2] else None
         return (gx, gw, gb)[: len(self.needs)]
 

@@ -1,0 +1,125 @@
+"""Initial weights: their statistics, PyTorch's bounds, seeds."""
+
+from math import sqrt
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl import nn
+from minidl.nn import init
+
+LARGE = {(400, 300): (300, 400), (64, 32, 5, 5): (800, 1600)}  # shape: (fan in, fan out)
+
+
+def new(shape):
+    minidl.manual_seed(11)
+    return nn.Parameter(np.full(shape, np.nan, np.float32))
+
+
+EXPECTED = {
+    "xavier_normal_": (init.xavier_normal_, lambda i, o: sqrt(2 / (i + o))),
+    "xavier_uniform_": (init.xavier_uniform_, lambda i, o: sqrt(2 / (i + o))),
+    "xavier with gain": (lambda t: init.xavier_normal_(t, 5 / 3), lambda i, o: 5 / 3 * sqrt(2 / (i + o))),
+    "he_normal_": (init.he_normal_, lambda i, o: sqrt(2 / i)),
+    "he_uniform_": (init.he_uniform_, lambda i, o: sqrt(2 / i)),
+    "kaiming_normal_": (init.kaiming_normal_, lambda i, o: sqrt(2 / i)),
+    "he of outputs": (lambda t: init.he_normal_(t, "fan_out"), lambda i, o: sqrt(2 / o)),
+    "he, linear": (lambda t: init.he_uniform_(t, nonlinearity="linear"), lambda i, o: sqrt(1 / i)),
+    "he, leaky": (lambda t: init.he_normal_(t, nonlinearity="leaky_relu"), lambda i, o: sqrt(2 / 1.0001 / i)),
+    "he, tanh": (lambda t: init.he_normal_(t, nonlinearity="tanh"), lambda i, o: 5 / 3 / sqrt(i)),
+    "normal_": (lambda t: init.normal_(t, 0, 0.3), lambda i, o: 0.3),
+    "uniform_": (lambda t: init.uniform_(t, -0.6, 0.6), lambda i, o: 1.2 / sqrt(12)),
+}
+
+
+@pytest.mark.parametrize("shape", LARGE, ids=str)
+@pytest.mark.parametrize("name", EXPECTED)
+def test_standard_deviation_and_mean(name, shape):
+    fill, std = EXPECTED[name]
+    tensor = new(shape)
+    assert fill(tensor) is tensor
+    expected = std(*LARGE[shape])
+    assert tensor.dtype == np.float32
+    assert abs(tensor.data.std() / expected - 1) < 0.02
+    assert abs(tensor.data.mean()) < 0.02 * expected
+    if "uniform" in name:
+        assert np.abs(tensor.data).max() <= expected * sqrt(3) * (1 + 1e-6)
+        assert np.abs(tensor.data).max() > 0.999 * expected * sqrt(3)
+
+
+def test_constants():
+    tensor = new((3, 4))
+    assert np.all(init.constant_(tensor, 0.5).data == 0.5)
+    assert np.all(init.ones_(tensor).data == 1) and np.all(init.zeros_(tensor).data == 0)
+
+
+@pytest.mark.parametrize("nonlinearity", ["linear", "sigmoid", "tanh", "relu", "leaky_relu"])
+def test_gains_are_those_of_pytorch(torch, nonlinearity):
+    assert init.GAINS[nonlinearity] == pytest.approx(torch.nn.init.calculate_gain(nonlinearity))
+
+
+@pytest.mark.parametrize(
+    "make, reference",
+    [
+        (lambda nn: nn.Linear(300, 200), "Linear"),
+        (lambda nn: nn.Conv2d(16, 64, (3, 5)), "Conv2d"),
+        (lambda nn: nn.Conv2d(32, 64, 3, groups=4), "Conv2d in groups"),
+    ],
+)
+def test_default_weights_have_the_distribution_of_pytorch(torch, make, reference):
+    minidl.manual_seed(1)
+    torch.manual_seed(1)
+    ours, theirs = make(nn), make(torch.nn)
+    fan_in = ours.weight.size // ours.weight.shape[0]
+    for name in ("weight", "bias"):
+        a, b = getattr(ours, name).data, getattr(theirs, name).detach().numpy()
+        assert np.abs(a).max() <= 1 / sqrt(fan_in) * (1 + 1e-6)
+        assert np.abs(a).max() == pytest.approx(np.abs(b).max(), rel=0.01 if name == "weight" else 0.1)
+        assert a.std() == pytest.approx(b.std(), rel=0.02 if name == "weight" else 0.15)
+
+
+def test_the_same_seed_gives_the_same_weights():
+    models = []
+    for seed in (5, 5, 6):
+        minidl.manual_seed(seed)
+        models.append(minidl.nn.Sequential(nn.Conv2d(3, 8, 3), nn.Linear(4, 2)).state_dict())
+    for name, array in models[0].items():
+        np.testing.assert_array_equal(array, models[1][name])
+        assert not np.array_equal(array, models[2][name])
+
+
+def test_activations_keep_their_scale_as_in_the_lectures():
+    """1000 gaussian inputs of 500 dimensions through ten layers of 500: the standard deviations that are shown."""
+    minidl.manual_seed(2)
+    start = minidl.randn(1000, 500).data
+
+    def deviations(activation, fill):
+        x, result = start, []
+        for _ in range(10):
+            x = activation(x @ fill(nn.Parameter(np.empty((500, 500), np.float32))).data)
+            result.append(x.std())
+        return [result[0], result[1], result[2], result[-1]]
+
+    def relu(x):
+        return np.maximum(x, 0)
+
+    expected = {
+        (np.tanh, init.xavier_normal_): [0.628, 0.486, 0.408, 0.228],
+        (relu, init.xavier_normal_): [0.583, 0.404, 0.277, 0.026],
+        (relu, init.he_normal_): [0.825, 0.828, 0.814, 0.845],
+        (np.tanh, lambda t: init.normal_(t, 0, 0.01)): [0.213, 0.0476, 0.0106, 0],
+    }
+    for (activation, fill), values in expected.items():
+        actual = deviations(activation, fill)
+        np.testing.assert_allclose(actual[:3], values[:3], rtol=0.08)
+        np.testing.assert_allclose(actual[3], values[3], rtol=0.35, atol=3e-3)  # ten layers of chance add up
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="two or more axes"):
+        init.he_normal_(new((3,)))
+    with pytest.raises(ValueError, match="unknown nonlinearity 'gelu': expected one of linear"):
+        init.he_normal_(new((3, 3)), nonlinearity="gelu")
+    with pytest.raises(ValueError, match="'fan_in' or 'fan_out', got 'fan'"):
+        init.he_normal_(new((3, 3)), mode="fan")

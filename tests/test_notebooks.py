@@ -1,0 +1,80 @@
+"""Every notebook runs from top to bottom, in a minute, without a warning, and is committed without outputs."""
+
+import functools
+import re
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@every_notebook
+def test_is_committed_without_outputs(path):
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    for cell in code_cells(notebook):
+        assert not cell.outputs and cell.execution_count is None, f"{path.name}: cell {cell.id} holds its output"
+        assert not cell.metadata, f"{path.name}: cell {cell.id} holds traces of a run: {cell.metadata}"
+
+
+@every_notebook
+def test_explains_itself_in_short_cells(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
+    for cell in code_cells(notebook):
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        assert len(lines) <= 30, f"{path.name}: cell {cell.id} has {len(lines)} lines; let the package do it"
+
+
+@functools.cache
+def execute(path):
+    """Run a notebook in an empty folder, once for all tests; gives {cell id: what it printed}."""
+    notebook = nbformat.read(path, as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        NotebookClient(notebook, timeout=60, resources={"metadata": {"path": folder}}).execute()
+    return {
+        cell.id: "".join(output.text for output in cell.outputs if output.output_type == "stream")
+        for cell in code_cells(notebook)
+    }
+
+
+@every_notebook
+def test_runs_in_a_minute_without_a_warning(path):
+    start = time.perf_counter()
+    printed = execute(path)
+    assert time.perf_counter() - start < 60
+    for cell, text in printed.items():
+        # tqdm asks for ipywidgets, which the tests do without
+        warnings = [name for name in re.findall(r"\w*Warning\b", text) if name != "TqdmWarning"]
+        assert not warnings, f"{path.name}: cell {cell} warns:\n{text}"
+
+
+def test_the_quick_start_learns():
+    printed = execute(FOLDER / "00_quickstart.ipynb")["loop"]
+    lines = re.findall(r"epoch \d+: test loss ([\d.]+), test accuracy ([\d.]+)$", printed, re.M)
+    assert len(lines) == 8 and float(lines[-1][1]) > 0.8
+
+
+def test_numbers_to_be_compared_in_the_quick_start_agree():
+    printed = execute(FOLDER / "00_quickstart.ipynb")
+    numbers = {cell: [float(n) for n in re.findall(r"-?\d+\.\d+", printed[cell])] for cell in printed}
+    for cell in ("one-element", "weight-gradient"):
+        by_hand, by_the_op = numbers[cell]
+        assert by_hand == pytest.approx(by_the_op, abs=1e-9)
+    assert numbers["difference"] == [pytest.approx(by_the_op, abs=1e-5)]

@@ -1,0 +1,109 @@
+"""conv2d as an op and a function: PyTorch, layouts, types, what is skipped, errors. The kernels are in test_kernels.py."""
+
+import numpy as np
+import pytest
+from helpers import conv2d_loops
+from test_kernels import GEOMETRIES, make
+
+import minidl
+from minidl import Tensor, ops
+from minidl import functional as F
+
+
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_conv2d_against_pytorch(torch, name, biased):
+    x, w, b, gy, geometry = make(name, seed=2)
+    arrays = (x, w, b) if biased else (x, w)
+    ours = [Tensor(a.copy(), requires_grad=True) for a in arrays]
+    theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
+    y = F.conv2d(*ours, *([] if biased else [None]), *geometry[1:])
+    z = torch.nn.functional.conv2d(*theirs, *([] if biased else [None]), *geometry[1:])
+    assert y.shape == tuple(z.shape)
+    np.testing.assert_allclose(y.data, z.detach().numpy(), 1e-10, 1e-12)
+    y.backward(gy)
+    z.backward(torch.tensor(gy))
+    for a, x, t in zip(arrays, ours, theirs, strict=True):
+        np.testing.assert_allclose(x.grad, t.grad.numpy(), 1e-10, 1e-11)
+        np.testing.assert_array_equal(x.data, a)
+
+
+@pytest.mark.parametrize("name", ["3x3", "stride 2", "groups", "empty batch"])
+def test_the_op_alone_gives_arrays(name):
+    x, w, b, gy, geometry = make(name)
+    op = ops.Conv2d(*geometry[1:])
+    np.testing.assert_allclose(op.forward(x, w, b), conv2d_loops(x, w, b, *geometry[1:]), 1e-10, 1e-12)
+    expected = conv2d_loops(x, w, b, *geometry[1:], gy=gy)
+    for actual, wanted in zip(op.backward(gy), expected, strict=True):
+        np.testing.assert_allclose(actual, wanted, 1e-10, 1e-12)
+    op = ops.Conv2d(*geometry[1:])
+    op.forward(x, w)
+    assert op.backward(gy)[2] is None
+
+
+@pytest.mark.parametrize("name", ["3x3", "stride 2"])
+@pytest.mark.parametrize("needs", [(True, False, False), (False, True, False), (False, False, True)], ids=str)
+def test_gradients_that_nobody_needs_are_not_computed(name, needs):
+    x, w, b, gy, geometry = make(name)
+    inputs = [Tensor(a, requires_grad=need) for a, need in zip((x, w, b), needs, strict=True)]
+    op = ops.Conv2d(*geometry[1:])
+    op(*inputs)
+    gradients = op.backward(gy)
+    assert [g is not None for g in gradients] == list(needs)
+    expected = conv2d_loops(x, w, b, *geometry[1:], gy=gy)
+    for gradient, wanted in zip(gradients, expected, strict=True):
+        if gradient is not None:
+            np.testing.assert_allclose(gradient, wanted, 1e-10, 1e-12)
+
+
+def test_types():
+    x, w, b, gy, geometry = make("3x3")
+    for types in ([np.float32] * 3, [np.float64] * 3, (np.float32, np.float64, np.float64), (np.float64, np.float32, np.float32)):
+        arrays = [Tensor(a.astype(t), requires_grad=True) for a, t in zip((x, w, b), types, strict=True)]
+        assert F.conv2d(*arrays, padding=1).dtype == np.result_type(*types)
+
+
+def test_a_bias_of_float64_is_not_rounded():
+    x, w = np.ones((1, 1, 2, 2), np.float32), np.ones((1, 1, 1, 1), np.float32)
+    assert F.conv2d(Tensor(x), Tensor(w), Tensor(np.array([1e-9]))).dtype == np.float64
+
+
+def test_a_chain_of_layers_in_both_memory_orders():
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((4, 3, 8, 8)).astype(np.float32)
+    w1, w2 = (rng.standard_normal(s).astype(np.float32) for s in ((5, 3, 3, 3), (6, 5, 3, 3)))
+    results = []
+    for array in (x, np.ascontiguousarray(x.transpose(2, 1, 3, 0)).transpose(3, 1, 0, 2)):
+        tensors = [Tensor(a, requires_grad=True) for a in (array, w1, w2)]
+        y = F.max_pool2d(F.conv2d(F.relu(F.conv2d(tensors[0], tensors[1], padding=1)), tensors[2]), 2)
+        (y * y).sum().backward()
+        results.append([y.data, *(t.grad for t in tensors)])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, 1e-5, 1e-4)
+
+
+ERRORS = {
+    "channels": ((2, 3, 5, 5), (4, 5, 3, 3), {}, "x has 3 channels but w expects 5"),
+    "swapped": ((2, 3, 5, 5), (3, 4, 3, 3), {}, "Did you swap"),
+    "groups of x": ((2, 4, 5, 5), (4, 4, 3, 3), {"groups": 2}, "x has 4 channels but w expects 8"),
+    "groups of w": ((2, 4, 5, 5), (5, 2, 3, 3), {"groups": 2}, "5 output channels do not divide into 2 groups"),
+    "one image": ((3, 5, 5), (4, 3, 3, 3), {}, "expected x"),
+    "flat kernel": ((2, 3, 5, 5), (4, 27), {}, "expected x"),
+    "kernel too large": ((2, 3, 5, 5), (4, 3, 7, 3), {}, r"larger than the image \(5, 5\)"),
+    "dilated kernel too large": ((2, 3, 5, 5), (4, 3, 3, 3), {"dilation": 3}, "larger than the image"),
+    "stride": ((2, 3, 5, 5), (4, 3, 3, 3), {"stride": 0}, "at least 1"),
+    "padding": ((2, 3, 5, 5), (4, 3, 3, 3), {"padding": -1}, "at least 0"),
+    "pair": ((2, 3, 5, 5), (4, 3, 3, 3), {"stride": (1, 2, 3)}, "pair"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors(name):
+    x_shape, w_shape, settings, message = ERRORS[name]
+    with pytest.raises(ValueError, match=message):
+        F.conv2d(minidl.zeros(x_shape), minidl.zeros(w_shape), **settings)
+
+
+def test_a_bias_of_the_wrong_shape():
+    with pytest.raises(ValueError, match=r"b must have shape \(4,\).*got \(3,\)"):
+        F.conv2d(minidl.zeros(2, 3, 5, 5), minidl.zeros(4, 3, 3, 3), minidl.zeros(3))
