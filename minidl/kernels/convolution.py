@@ -1,17 +1,4 @@
-"""Convolution as a matrix product, the fast way on a CPU, and its two gradients.
-
-The plain way (windows.py) copies each input value kh * kw times. Here, with memory (H, C, W, N), only the kw
-horizontal taps are copied, in long runs; the kh vertical ones come for free, because the taps of kh rows that
-follow each other already lie one behind the other and can be read as one matrix:
-
-    taps     (rows, kw, C, OW, N)           taps[h, j, c, ow] = x[h, c, ow * stride + j - padding]
-    windows  (OH, kh * kw * C, OW * N)      a view: window row oh starts at taps row oh * stride
-    y        (OH, O, OW * N)                w (O, kh * kw * C) @ windows, and lies in memory as the next layer wants it
-
-Work goes by blocks of rows: few enough for the taps to stay in the cache, cut the same way for any number of threads.
-"""
-
-from typing import NamedTuple
+"""Convolution as a matrix product, and its two gradients: on the CPU by rows (lowering.py), on a GPU the plain way."""
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -19,23 +6,8 @@ from numpy.lib.stride_tricks import as_strided
 from minidl import backend
 
 from .layout import as_images, as_rows
-from .windows import col2im, im2col, output_sizes
-
-BLOCK_BYTES = 4 << 20  # taps of one block: they should stay in the cache, but rows at its edges are lowered twice
-
-
-class Geometry(NamedTuple):
-    """The numbers that describe a convolution, each but groups a pair (height, width)."""
-
-    kernel: tuple
-    stride: tuple = (1, 1)
-    padding: tuple = (0, 0)
-    dilation: tuple = (1, 1)
-    groups: int = 1
-
-    def outputs(self, shape):
-        """(OH, OW) for images of a shape (N, C, H, W)."""
-        return output_sizes(shape, self.kernel, self.stride, self.padding, self.dilation)
+from .lowering import as_matrix, correlate, lower, lowered_bytes, meeting, multiply, row_blocks, split_channels
+from .windows import col2im, im2col
 
 
 def conv2d(x, w, b, geometry):
@@ -44,20 +16,20 @@ def conv2d(x, w, b, geometry):
     x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; gives y (N, O, OH, OW).
     """
     if backend.get_array_module(x, w, b) is not np:
-        return _plain_conv2d(x, w, b, geometry)
+        return plain_conv2d(x, w, b, geometry)
     groups = geometry.groups
     n, outputs = x.shape[0], w.shape[0]
     oh, ow = geometry.outputs(x.shape)
     rows = as_rows(x)
     y = np.empty((oh, outputs, ow, n), np.result_type(x, w))
-    products = _split_channels(y, groups)
-    weights = _as_matrix(w, groups)
+    products = split_channels(y, groups)
+    weights = as_matrix(w, groups)
     bias = None if b is None else b.reshape(groups, 1, -1, 1)
-    blocks = _row_blocks(oh, _lowered_bytes(rows, geometry))
+    blocks = row_blocks(oh, lowered_bytes(rows, geometry))
 
     def part(first, last):
         for start, stop in blocks[first:last]:
-            np.matmul(weights, lower(rows, start, stop, ow, geometry), out=products[:, start:stop])
+            multiply(weights, lower(rows, start, stop, ow, geometry), products[:, start:stop])
             if b is not None:
                 products[:, start:stop] += bias
 
@@ -78,25 +50,25 @@ def conv2d_gradients(x, w, gy, geometry, needs=(True, True)):
 
 
 def conv2d_weight_gradient(x, gy, shape, geometry):
-    """gw (of the shape given) = gy times the windows of x, transposed: lowered once more rather than kept since forward.
+    """gw, of the given shape: gy times the windows of x, transposed (lowered again rather than kept since forward).
 
     Each block of rows gives a sum of its own and these are added in order, so threads do not change the result.
     """
     if backend.get_array_module(x, gy) is not np:
-        return _plain_weight_gradient(x, gy, shape, geometry)
+        return plain_weight_gradient(x, gy, shape, geometry)
     groups, (kh, kw) = geometry.groups, geometry.kernel
     outputs, channels = shape[:2]
     rows, gy_rows = as_rows(x), as_rows(gy)
     oh, _, ow, _ = gy_rows.shape
-    gradients = _split_channels(gy_rows, groups)
-    blocks = _row_blocks(oh, _lowered_bytes(rows, geometry))
+    gradients = split_channels(gy_rows, groups)
+    blocks = row_blocks(oh, lowered_bytes(rows, geometry))
     sums = np.empty((len(blocks), groups, kh * kw * channels, outputs // groups), np.result_type(x, gy))
 
     def part(first, last):
         for i in range(first, last):
             start, stop = blocks[i]
             windows = lower(rows, start, stop, ow, geometry)
-            np.matmul(windows, gradients[:, start:stop].swapaxes(2, 3)).sum(axis=1, out=sums[i])
+            correlate(windows, gradients[:, start:stop], sums[i])
 
     backend.parallel(part, len(blocks))
     gw = sums.sum(axis=0).reshape(groups, kh, kw, channels, outputs // groups)
@@ -106,33 +78,35 @@ def conv2d_weight_gradient(x, gy, shape, geometry):
 def conv2d_input_gradient(gy, w, shape, geometry):
     """gx, of the given shape: the transposed convolution matrix times gy, which is also a transposed convolution.
 
-    Input row h met the output rows oh = (h + padding - i dilation) / stride, for the kernel rows i that make this whole.
-    Those rows of gy are read as one matrix, again a view; its product with the transposed weights gives the row's kw
-    horizontal taps, which are added where they belong. Rows with the same remainder of (h + padding) / stride have the
-    same i, so they make one batched product (at stride 1 all of them do).
+    Input row h met the output rows oh = (h + padding - i dilation) / stride, for those kernel rows i that make this
+    whole. These rows of gy are read as one matrix, again a view; its product with the transposed weights gives the
+    kw horizontal taps of row h, which are added where they belong. Rows with the same remainder of (h + padding) /
+    stride have the same i, so they make one batched product (at stride 1 all of them do).
     """
     if backend.get_array_module(w, gy) is not np:
-        return _plain_input_gradient(gy, w, shape, geometry)
+        return plain_input_gradient(gy, w, shape, geometry)
     (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups = geometry
     n, c, height, width = shape
     outputs, (oh, ow) = w.shape[0] // groups, gy.shape[2:]
     reach = dh * (kh - 1) // sh + 1  # rows of zeros above and below gy, so that every window is whole
     padded = np.zeros((groups, oh + 2 * reach, outputs, ow, n), np.result_type(gy, w))
-    padded[:, reach : reach + oh] = _split_channels(as_rows(gy), groups, keep_width=True)
+    padded[:, reach : reach + oh] = split_channels(as_rows(gy), groups, keep_width=True)
     group, row, channel, _, item = padded.strides
     kernels = w.reshape(groups, outputs, c // groups, kh, kw).transpose(0, 4, 2, 3, 1)
     gx = np.zeros((height, c, width, n), padded.dtype)
-    by_group = _split_channels(gx, groups, keep_width=True)
+    by_group = split_channels(gx, groups, keep_width=True)
 
     def multiply(first_row, meets, met, start, stop):
         step = (meets[0] - meets[1]) * dh // sh * row if len(meets) > 1 else 0
         size = (groups, stop - start, len(meets), outputs, ow * n)
         windows = as_strided(padded[:, met + start :], size, (group, row, step, channel, item))
-        weights = kernels[:, :, :, meets].reshape(groups, 1, -1, len(meets) * outputs)
-        taps = np.matmul(weights, windows.reshape(*size[:2], -1, ow * n)).reshape(*size[:2], kw, -1, ow, n)
+        weights = kernels[:, :, :, meets].reshape(groups, 1, kw * c // groups, len(meets) * outputs)
+        taps = np.empty((*size[:2], kw * c // groups, ow * n), padded.dtype)
+        multiply(weights, windows.reshape(*size[:2], len(meets) * outputs, ow * n), taps)
+        taps = taps.reshape(*size[:2], kw, c // groups, ow, n)
         target = by_group[:, first_row + start * sh : first_row + (stop - 1) * sh + 1 : sh]
         for j in range(kw):
-            columns, inside = _meeting(j * dw - pw, sw, width, ow)
+            columns, inside = meeting(j * dw - pw, sw, width, ow)
             target[..., inside, :] += taps[:, :, j, :, columns]
 
     tasks = []
@@ -141,39 +115,11 @@ def conv2d_input_gradient(gy, w, shape, geometry):
         meets = [i for i in reversed(range(kh)) if (remainder - i * dh) % sh == 0]
         if meets:
             met = (first_row + ph - meets[0] * dh) // sh + reach
-            blocks = _row_blocks(len(range(first_row, height, sh)), kw * c * ow * n * gx.itemsize)
+            blocks = row_blocks(len(range(first_row, height, sh)), kw * c * ow * n * gx.itemsize)
             tasks += [(first_row, meets, met, *block) for block in blocks]
 
     backend.parallel(lambda first, last: [multiply(*task) for task in tasks[first:last]], len(tasks))
     return as_images(gx)
-
-
-def lower(rows, start, stop, ow, geometry):
-    """The windows that output rows start to stop - 1 see: (groups, stop - start, kh * kw * C / groups, OW * N).
-
-    rows: the input as (H, C, W, N). With a vertical dilation the windows are no longer a plain view: reshape copies.
-    """
-    (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups = geometry
-    h, c, w, n = rows.shape
-    first, last = start * sh - ph, (stop - 1) * sh - ph + dh * (kh - 1) + 1
-    inside = slice(min(max(first, 0), h), max(min(last, h), 0))
-    rows = _split_channels(rows, groups, keep_width=True)
-    if kw == 1 and sw == 1 and pw == 0 and first >= 0 and last <= h:
-        taps = rows[:, first:last, None]
-    else:
-        taps = np.empty((groups, last - first, kw, c // groups, ow, n), rows.dtype)
-        taps[:, : inside.start - first] = 0
-        taps[:, inside.stop - first :] = 0
-        for j in range(kw):
-            columns, met = _meeting(j * dw - pw, sw, w, ow)
-            tap = taps[:, inside.start - first : inside.stop - first, j]
-            tap[..., : columns.start, :] = 0
-            tap[..., columns.stop :, :] = 0
-            tap[..., columns, :] = rows[:, inside, :, met]
-    group, row, _, channel, _, item = taps.strides
-    shape = (groups, stop - start, kh, kw * (c // groups), ow * n)
-    windows = as_strided(taps, shape, (group, sh * row, dh * row, channel, item))
-    return windows.reshape(groups, stop - start, kh * kw * (c // groups), ow * n)
 
 
 def _turns_around(x_shape, gy_shape, geometry):
@@ -192,65 +138,30 @@ def _gradients_turned_around(x, w, gy, geometry):
     n, c, height, width = x.shape
     outputs = w.shape[0] // groups
     turned = w[:, :, ::-1, ::-1].reshape(groups, outputs, c // groups, kh, kw).swapaxes(1, 2)
-    weights = _as_matrix(turned.reshape(c, outputs, kh, kw), groups)
+    weights = as_matrix(turned.reshape(c, outputs, kh, kw), groups)
     backwards = geometry._replace(padding=_padding_backwards(geometry))
     gy_rows = as_rows(gy)
     gx = np.empty((height, c, width, n), np.result_type(w, gy))
-    products, inputs = _split_channels(gx, groups), _split_channels(as_rows(x), groups)
-    blocks = _row_blocks(height, _lowered_bytes(gy_rows, backwards))
+    products, inputs = split_channels(gx, groups), split_channels(as_rows(x), groups)
+    blocks = row_blocks(height, lowered_bytes(gy_rows, backwards))
     sums = np.empty((len(blocks), groups, kh * kw * outputs, c // groups), gx.dtype)
 
     def part(first, last):
         for i in range(first, last):
             start, stop = blocks[i]
             windows = lower(gy_rows, start, stop, width, backwards)
-            np.matmul(weights, windows, out=products[:, start:stop])
-            np.matmul(windows, inputs[:, start:stop].swapaxes(2, 3)).sum(axis=1, out=sums[i])
+            multiply(weights, windows, products[:, start:stop])
+            correlate(windows, inputs[:, start:stop], sums[i])
 
     backend.parallel(part, len(blocks))
     gw = sums.sum(axis=0).reshape(groups, kh, kw, outputs, c // groups)[:, ::-1, ::-1]
     return as_images(gx), gw.transpose(0, 3, 4, 1, 2).reshape(w.shape)
 
 
-def _meeting(left, stride, width, outputs):
-    """For a tap that meets column left + ow * stride: the ow for which that lies in the image, and the columns; slices."""
-    begin = min(max(_ceil_div(-left, stride), 0), outputs)
-    end = max(min(_ceil_div(width - left, stride), outputs), begin)
-    first = left + begin * stride
-    return slice(begin, end), slice(first, first + (end - begin) * stride, stride)
-
-
-def _lowered_bytes(rows, geometry):
-    """The size of the taps that one output row needs to have lowered."""
-    return rows[0].nbytes * geometry.kernel[1] * geometry.stride[0] // geometry.stride[1]
-
-
-def _as_matrix(w, groups):
-    """Weights (O, C / groups, kh, kw) as what multiplies windows: (groups, 1, O / groups, kh * kw * C / groups)."""
-    return w.transpose(0, 2, 3, 1).reshape(groups, 1, w.shape[0] // groups, -1)
-
-
-def _split_channels(rows, groups, keep_width=False):
-    """A view of rows (H, C, W, N) by groups: (groups, H, C / groups, W * N), or with W and N kept apart."""
-    h, c, w, n = rows.shape
-    size = (w, n) if keep_width else (w * n,)
-    return rows.reshape(h, groups, c // groups, *size).swapaxes(0, 1)
-
-
-def _row_blocks(count, bytes_per_row):
-    """Cut range(count) into blocks of about BLOCK_BYTES: a multiple of four, so that threads are equally busy."""
-    blocks = min(4 * _ceil_div(count * bytes_per_row, 4 * BLOCK_BYTES), count)
-    return [(count * i // blocks, count * (i + 1) // blocks) for i in range(blocks)]
-
-
-def _ceil_div(a, b):
-    return -(-a // b)
-
-
 # ---- The plain way, for arrays on a GPU (and for the tests): one 2-D matrix product a group --------------------------
 
 
-def _plain_conv2d(x, w, b, geometry):
+def plain_conv2d(x, w, b, geometry):
     xp = backend.get_array_module(x, w, b)
     n, (oh, ow) = x.shape[0], geometry.outputs(x.shape)
     columns = im2col(x, *geometry[:4]).reshape(geometry.groups, -1, n * oh * ow)
@@ -260,14 +171,14 @@ def _plain_conv2d(x, w, b, geometry):
     return y if b is None else y + b[:, None, None]
 
 
-def _plain_weight_gradient(x, gy, shape, geometry):
+def plain_weight_gradient(x, gy, shape, geometry):
     xp = backend.get_array_module(x, gy)
     gradients = gy.swapaxes(0, 1).reshape(geometry.groups, shape[0] // geometry.groups, -1)
     columns = im2col(x, *geometry[:4]).reshape(geometry.groups, -1, gradients.shape[2])
     return xp.stack([gg @ cg.T for gg, cg in zip(gradients, columns, strict=True)]).reshape(shape)
 
 
-def _plain_input_gradient(gy, w, shape, geometry):
+def plain_input_gradient(gy, w, shape, geometry):
     xp = backend.get_array_module(gy, w)
     gradients = gy.swapaxes(0, 1).reshape(geometry.groups, w.shape[0] // geometry.groups, -1)
     weights = w.reshape(*gradients.shape[:2], -1)

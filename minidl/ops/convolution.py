@@ -4,6 +4,7 @@ from minidl.autograd import Op
 from minidl.kernels import convolution as kernels
 from minidl.kernels.channels import channel_sums
 from minidl.kernels.layout import pair
+from minidl.kernels.lowering import Geometry
 
 
 class Conv2d(Op):
@@ -33,7 +34,7 @@ class Conv2d(Op):
 
     def forward(self, x, w, b=None):
         self._check(x, w, b)
-        self.geometry = kernels.Geometry(w.shape[2:], self.stride, self.padding, self.dilation, self.groups)
+        self.geometry = Geometry(w.shape[2:], self.stride, self.padding, self.dilation, self.groups)
         if min(self.geometry.outputs(x.shape)) < 1:
             raise ValueError(
                 f"conv2d: the kernel {w.shape[2:]} (dilation {self.dilation}) is larger than the image "

@@ -1,0 +1,114 @@
+"""Lowering: the windows that a convolution sees, laid out as the columns of matrix products, with little copying.
+
+The plain way (windows.py) copies each input value kh * kw times. Here, with memory (H, C, W, N), only the kw
+horizontal taps are copied, in long runs; the kh vertical ones come for free, because the taps of kh rows that
+follow each other already lie one behind the other and can be read as one matrix:
+
+    taps     (rows, kw, C, OW, N)           taps[h, j, c, ow] = x[h, c, ow * stride + j - padding]
+    windows  (OH, kh * kw * C, OW * N)      a view: window row oh starts at taps row oh * stride
+    y        (OH, O, OW * N)                w (O, kh * kw * C) @ windows, and lies in memory as the next layer wants it
+
+Work goes by blocks of rows: few enough for the taps to stay in the cache, cut the same way for any number of threads.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from .windows import output_sizes
+
+BLOCK_BYTES = 4 << 20  # taps of one block: they should stay in the cache, but rows at its edges are lowered twice
+SHORT_ROW = 32  # values; with fewer the BLAS spends its time on preparations
+
+
+class Geometry(NamedTuple):
+    """The numbers that describe a convolution, each but groups a pair (height, width)."""
+
+    kernel: tuple
+    stride: tuple = (1, 1)
+    padding: tuple = (0, 0)
+    dilation: tuple = (1, 1)
+    groups: int = 1
+
+    def outputs(self, shape):
+        """(OH, OW) for images of a shape (N, C, H, W)."""
+        return output_sizes(shape, self.kernel, self.stride, self.padding, self.dilation)
+
+
+def lower(rows, start, stop, ow, geometry):
+    """The windows that output rows start to stop - 1 see: (groups, stop - start, kh * kw * C / groups, OW * N).
+
+    rows: the input as (H, C, W, N). With a vertical dilation the windows are no longer a plain view: reshape copies.
+    """
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups = geometry
+    h, c, w, n = rows.shape
+    first, last = start * sh - ph, (stop - 1) * sh - ph + dh * (kh - 1) + 1
+    inside = slice(min(max(first, 0), h), max(min(last, h), 0))
+    rows = split_channels(rows, groups, keep_width=True)
+    if kw == 1 and sw == 1 and pw == 0 and first >= 0 and last <= h:
+        taps = rows[:, first:last, None]
+    else:
+        taps = np.empty((groups, last - first, kw, c // groups, ow, n), rows.dtype)
+        taps[:, : inside.start - first] = 0
+        taps[:, inside.stop - first :] = 0
+        for j in range(kw):
+            columns, met = meeting(j * dw - pw, sw, w, ow)
+            tap = taps[:, inside.start - first : inside.stop - first, j]
+            tap[..., : columns.start, :] = 0
+            tap[..., columns.stop :, :] = 0
+            tap[..., columns, :] = rows[:, inside, :, met]
+    group, row, _, channel, _, item = taps.strides
+    shape = (groups, stop - start, kh, kw * (c // groups), ow * n)
+    windows = as_strided(taps, shape, (group, sh * row, dh * row, channel, item))
+    return windows.reshape(groups, stop - start, kh * kw * (c // groups), ow * n)
+
+
+def multiply(weights, windows, out):
+    """out[g, row] = weights[g] @ windows[g, row], where rows that are too short for the BLAS are put side by side."""
+    groups, rows, size, length = windows.shape
+    if length >= SHORT_ROW:
+        np.matmul(weights, windows, out=out)
+    else:
+        columns = windows.swapaxes(1, 2).reshape(groups, size, rows * length)
+        out[...] = np.matmul(weights[:, 0], columns).reshape(groups, -1, rows, length).swapaxes(1, 2)
+
+
+def correlate(windows, gradients, out):
+    """out[g] = the sum over rows of windows[g, row] @ gradients[g, row]^T, of which weight gradients are made."""
+    np.matmul(windows, gradients.swapaxes(2, 3)).sum(axis=1, out=out)
+
+
+def meeting(left, stride, width, outputs):
+    """Of a tap that meets column left + ow * stride: the ow where that is in the image, and the columns; slices."""
+    begin = min(max(_ceil_div(-left, stride), 0), outputs)
+    end = max(min(_ceil_div(width - left, stride), outputs), begin)
+    first = left + begin * stride
+    return slice(begin, end), slice(first, first + (end - begin) * stride, stride)
+
+
+def lowered_bytes(rows, geometry):
+    """The size of the taps that one output row needs to have lowered."""
+    return rows[0].nbytes * geometry.kernel[1] * geometry.stride[0] // geometry.stride[1]
+
+
+def as_matrix(w, groups):
+    """Weights (O, C / groups, kh, kw) as what multiplies windows: (groups, 1, O / groups, kh * kw * C / groups)."""
+    return w.transpose(0, 2, 3, 1).reshape(groups, 1, w.shape[0] // groups, -1)
+
+
+def split_channels(rows, groups, keep_width=False):
+    """A view of rows (H, C, W, N) by groups: (groups, H, C / groups, W * N), or with W and N kept apart."""
+    h, c, w, n = rows.shape
+    size = (w, n) if keep_width else (w * n,)
+    return rows.reshape(h, groups, c // groups, *size).swapaxes(0, 1)
+
+
+def row_blocks(count, bytes_per_row):
+    """Cut range(count) into blocks of about BLOCK_BYTES: a multiple of four, so that threads are equally busy."""
+    blocks = min(4 * _ceil_div(count * bytes_per_row, 4 * BLOCK_BYTES), count)
+    return [(count * i // blocks, count * (i + 1) // blocks) for i in range(blocks)]
+
+
+def _ceil_div(a, b):
+    return -(-a // b)
