@@ -10,7 +10,7 @@ import ctypes
 import itertools
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import threadpoolctl
@@ -153,8 +153,9 @@ def parallel(function, length, workers=None):
     try:
         function(cuts[0], cuts[1])
     finally:
-        for other in others:
-            other.result()
+        wait(others)
+    for other in others:
+        other.result()  # raises what went wrong there
 
 
 def elementwise(function, *arrays, out=None):

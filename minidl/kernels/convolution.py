@@ -96,7 +96,7 @@ def conv2d_input_gradient(gy, w, shape, geometry):
     gx = np.zeros((height, c, width, n), padded.dtype)
     by_group = split_channels(gx, groups, keep_width=True)
 
-    def multiply(first_row, meets, met, start, stop):
+    def add_rows(first_row, meets, met, start, stop):
         step = (meets[0] - meets[1]) * dh // sh * row if len(meets) > 1 else 0
         size = (groups, stop - start, len(meets), outputs, ow * n)
         windows = as_strided(padded[:, met + start :], size, (group, row, step, channel, item))
@@ -118,7 +118,7 @@ def conv2d_input_gradient(gy, w, shape, geometry):
             blocks = row_blocks(len(range(first_row, height, sh)), kw * c * ow * n * gx.itemsize)
             tasks += [(first_row, meets, met, *block) for block in blocks]
 
-    backend.parallel(lambda first, last: [multiply(*task) for task in tasks[first:last]], len(tasks))
+    backend.parallel(lambda first, last: [add_rows(*task) for task in tasks[first:last]], len(tasks))
     return as_images(gx)
 
 
