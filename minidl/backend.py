@@ -10,6 +10,7 @@ import ctypes
 import itertools
 import os
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
@@ -30,19 +31,13 @@ def get_array_module(*arrays):
     >>> get_array_module(np.zeros(3), None, 2.0).__name__
     'numpy'
     """
-    xp = None
-    for array in arrays:
-        if isinstance(array, np.ndarray):
-            module = np
-        elif hasattr(array, "__cuda_array_interface__"):
-            module = sys.modules[type(array).__module__.partition(".")[0]]
-        else:
-            continue
-        if xp is not None and module is not xp:
-            devices = sorted({device_of(a) for a in arrays if hasattr(a, "dtype")})
-            raise TypeError(f"arrays lie on different devices: {' and '.join(devices)}; use .to(device)")
-        xp = module
-    return np if xp is None else xp
+    on_gpu = [a for a in arrays if hasattr(a, "__cuda_array_interface__")]
+    if not on_gpu:
+        return np
+    devices = {device_of(a) for a in arrays if isinstance(a, np.ndarray) or hasattr(a, "__cuda_array_interface__")}
+    if len(devices) > 1:
+        raise TypeError(f"arrays lie on different devices: {' and '.join(sorted(devices))}; use .to(device)")
+    return sys.modules[type(on_gpu[0]).__module__.partition(".")[0]]
 
 
 def device_of(array):
@@ -107,6 +102,10 @@ class _Threads:
         self.resize(int(setting) if setting else usable)
 
     def resize(self, count):
+        try:
+            threading.Thread(target=int).start()
+        except RuntimeError:  # no thread can be started here (a browser's Python): do without
+            count = 1
         self.count = count
         self.pool = ThreadPoolExecutor(count - 1, thread_name_prefix="minidl") if count > 1 else None
 
@@ -145,11 +144,7 @@ def parallel(function, length, workers=None):
             function(0, length)
         return
     cuts = [length * i // workers for i in range(workers + 1)]
-    try:
-        others = [_threads.pool.submit(function, start, stop) for start, stop in itertools.pairwise(cuts[1:])]
-    except RuntimeError:  # no thread can be started here (a browser's Python): do without from now on
-        _threads.resize(1)
-        return function(0, length)
+    others = [_threads.pool.submit(function, start, stop) for start, stop in itertools.pairwise(cuts[1:])]
     try:
         function(cuts[0], cuts[1])
     finally:

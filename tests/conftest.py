@@ -4,6 +4,8 @@ import pytest
 
 import minidl
 
+collect_ignore = ["torch_models.py"]  # imports PyTorch, which need not be there
+
 
 @pytest.fixture
 def torch():
@@ -17,3 +19,9 @@ def threads():
     before = minidl.get_num_threads()
     yield minidl.set_num_threads
     minidl.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Every test starts from the same random numbers, whichever ran before it."""
+    minidl.manual_seed(0)

@@ -7,7 +7,7 @@ DIRECTIONS = 6
 
 
 def away_from_kinks(rng, *shape):
-    """Different values, at least 0.02 apart and 0.05 from zero, in random order: no ties, no corner of an abs or relu."""
+    """Different values, 0.02 apart and 0.05 from zero, in random order: no ties, no corner of an abs or relu."""
     size = int(np.prod(shape))
     step = max(4 / max(size, 1), 0.02)
     values = (np.arange(size) - size // 2) * step
@@ -16,8 +16,7 @@ def away_from_kinks(rng, *shape):
 
 
 def layouts(x):
-    """The same values in other memory: C order, Fortran order, images as (H, C, W, N), every other one of a larger array,
-    and backwards."""
+    """The same values in other memory: C and Fortran order, (H, C, W, N), every other one of an array, backwards."""
     yield "C", np.ascontiguousarray(x)
     yield "F", np.asfortranarray(x)
     if x.ndim == 4:
@@ -94,7 +93,7 @@ def check_op(make, arrays, rng):
 
 def conv2d_loops(x, w, b, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1, gy=None):
     """Convolution by nested loops, from the definition: y, or with gy the gradients (gx, gw, gb)."""
-    (n, c, h, width), (outputs, channels, kh, kw) = x.shape, w.shape
+    (n, _, h, width), (outputs, channels, kh, kw) = x.shape, w.shape
     oh = (h + 2 * padding[0] - dilation[0] * (kh - 1) - 1) // stride[0] + 1
     ow = (width + 2 * padding[1] - dilation[1] * (kw - 1) - 1) // stride[1] + 1
     y = np.zeros((n, outputs, oh, ow))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import minidl
-from minidl import models, optim
 from minidl import functional as F
+from minidl import models, optim
 
 
 def step(name, batch, count):

@@ -55,23 +55,23 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     for block in blocks(page):
         where = f"{page.name}, line {block.line}"
         if block.language != "python":
-            assert ">>>" not in block.code, f"{where}: a session that is not marked as python"
+            assert ">>>" not in block.code, f"{where}: prompts in a block that is not marked as python"
         elif block.note.startswith("source: "):
             expected = inspect.getsource(pkgutil.resolve_name(block.note.removeprefix("source: ")))
             assert block.code == expected, f"{where} is no longer the source of {block.note}"
         elif block.note.startswith("not run: ") or block.note == SCRIPT:
             compile(block.code, where, "exec")
         elif ">>>" in block.code:
-            run_session(block.code, names, where)
+            run_prompts(block.code, names, where)
         else:
             exec(compile(block.code, where, "exec"), names)
 
 
-def run_session(code, names, where):
-    session = doctest.DocTestParser().get_doctest(code, names, where, None, 0)
+def run_prompts(code, names, where):
+    examples = doctest.DocTestParser().get_doctest(code, names, where, None, 0)
     runner, complaints = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE), io.StringIO()
-    runner.run(session, out=complaints.write, clear_globs=False)
-    names.update(session.globs)
+    runner.run(examples, out=complaints.write, clear_globs=False)
+    names.update(examples.globs)
     assert not runner.failures, f"{where}\n{complaints.getvalue()}"
 
 

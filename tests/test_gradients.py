@@ -77,7 +77,6 @@ CASES = {
     "Var": (lambda: OPS.Var((0, 2)), normal((2, 3, 4))),
     "Reshape": (lambda: OPS.Reshape((4, -1)), normal((2, 3, 4))),
     "Permute": (lambda: OPS.Permute((2, 0, 1)), normal((2, 3, 4))),
-    "Expand": (lambda: OPS.Expand((2, 3, 4)), normal((3, 1))),
     "GetItem": (lambda: OPS.GetItem((slice(None), np.array([0, 2, 2, 0]))), normal((2, 3, 4))),
     "Concatenate": (lambda: OPS.Concatenate(1), normal((2, 3), (2, 1), (2, 4))),
     "ReLU": (ops.ReLU, apart((4, 5))),

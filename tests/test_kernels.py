@@ -5,9 +5,9 @@ import pytest
 from helpers import conv2d_loops, layouts
 
 from minidl import backend
-from minidl.kernels import channels, convolution, matrix
-from minidl.kernels.convolution import Geometry
+from minidl.kernels import channels, convolution, lowering, matrix
 from minidl.kernels.layout import as_images, as_rows, pair
+from minidl.kernels.lowering import Geometry
 from minidl.kernels.windows import col2im, im2col, output_size
 
 # (x shape, w shape, stride, padding, dilation, groups)
@@ -64,7 +64,7 @@ def test_every_way_to_convolve_agrees_with_nested_loops(name):
     x, w, b, gy, geometry = make(name)
     expected = conv2d_loops(x, w, b, *geometry[1:])
     equal(convolution.conv2d(x, w, b, geometry), expected)
-    equal(convolution._plain_conv2d(x, w, b, geometry), expected)
+    equal(convolution.plain_conv2d(x, w, b, geometry), expected)
     equal(convolution.conv2d(x, w, None, geometry), expected - b[:, None, None], rtol=1e-9)
 
 
@@ -72,55 +72,57 @@ def test_every_way_to_convolve_agrees_with_nested_loops(name):
 def test_every_way_to_the_gradients_agrees_with_nested_loops(name):
     x, w, b, gy, geometry = make(name)
     gx, gw, _ = conv2d_loops(x, w, b, *geometry[1:], gy=gy)
-    both = (True, True)
-    ways = {
-        "chosen": convolution.conv2d_gradients(x, w, gy, geometry, both),
-        "plain": convolution._plain_gradients(x, w, gy, geometry, both),
-        "parts": (
-            convolution._input_gradient_by_columns(gy, w, x.shape, geometry),
-            convolution._weight_gradient(x, gy, w.shape, geometry),
+    ways = [
+        convolution.conv2d_gradients(x, w, gy, geometry),
+        (
+            convolution.conv2d_input_gradient(gy, w, x.shape, geometry),
+            convolution.conv2d_weight_gradient(x, gy, w.shape, geometry),
         ),
-        "input gradient": (convolution.conv2d_input_gradient(gy, w, x.shape, geometry), gw),
-        "plain input gradient": (convolution._plain_input_gradient(gy, w, x.shape, geometry), gw),
-    }
+        (
+            convolution.plain_input_gradient(gy, w, x.shape, geometry),
+            convolution.plain_weight_gradient(x, gy, w.shape, geometry),
+        ),
+    ]
     if geometry.stride == (1, 1) and min(convolution._padding_backwards(geometry)) >= 0:
-        ways["windows of gy"] = convolution._gradients_by_windows_of_gy(x, w, gy, geometry, both)
-    for actual_gx, actual_gw in ways.values():
+        ways.append(convolution._gradients_turned_around(x, w, gy, geometry))
+    for actual_gx, actual_gw in ways:
         equal(actual_gx, gx)
         equal(actual_gw, gw)
 
 
-@pytest.mark.parametrize("name", ["3x3", "stride 2", "groups, stride, dilation", "dilation 2", "1x1", "depthwise"])
-def test_many_small_blocks_and_threads_change_nothing(name, threads, monkeypatch):
+@pytest.mark.parametrize("short_row", [0, 10**6])
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_small_blocks_short_rows_and_threads_change_nothing(name, short_row, threads, monkeypatch):
     x, w, b, gy, geometry = make(name)
     y, gradients = conv2d_loops(x, w, b, *geometry[1:]), conv2d_loops(x, w, b, *geometry[1:], gy=gy)
-    monkeypatch.setattr(convolution, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(lowering, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(lowering, "SHORT_ROW", short_row)
     monkeypatch.setattr(backend, "SHARE_BYTES", 1)
     for count in (1, 3):
         threads(count)
         equal(convolution.conv2d(x, w, b, geometry), y)
         for actual, expected in zip(convolution.conv2d_gradients(x, w, gy, geometry), gradients, strict=False):
             equal(actual, expected)
+        equal(convolution.conv2d_input_gradient(gy, w, x.shape, geometry), gradients[0])
 
 
 @pytest.mark.parametrize("name", ["3x3", "stride 2", "empty batch"])
 def test_only_the_gradients_that_are_needed(name):
     x, w, _, gy, geometry = make(name)
     gx, gw = convolution.conv2d_gradients(x, w, gy, geometry)
-    for function in (convolution.conv2d_gradients, convolution._plain_gradients):
-        only_x, none = function(x, w, gy, geometry, (True, False))
-        equal(only_x, gx)
-        assert none is None
-        none, only_w = function(x, w, gy, geometry, (False, True))
-        equal(only_w, gw)
-        assert none is None
+    only_x, none = convolution.conv2d_gradients(x, w, gy, geometry, (True, False))
+    equal(only_x, gx)
+    assert none is None
+    none, only_w = convolution.conv2d_gradients(x, w, gy, geometry, (False, True))
+    equal(only_w, gw)
+    assert none is None
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_the_input_gradient_is_the_adjoint_of_convolution(name):
     x, w, _, gy, geometry = make(name, seed=1)
     left = np.sum(convolution.conv2d(x, w, None, geometry) * gy)
-    for adjoint in (convolution.conv2d_input_gradient, convolution._plain_input_gradient):
+    for adjoint in (convolution.conv2d_input_gradient, convolution.plain_input_gradient):
         np.testing.assert_allclose(left, np.sum(x * adjoint(gy, w, x.shape, geometry)), rtol=1e-10, atol=1e-12)
 
 

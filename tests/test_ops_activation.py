@@ -71,7 +71,8 @@ def test_the_gradient_at_exactly_zero_is_that_of_pytorch(torch, name):
 def test_the_slope_of_leaky_relu(torch):
     x = away_from_kinks(np.random.default_rng(1), 3, 4)
     for slope in (0.3, 0.0, 1.0, -0.5):
-        compare(torch, lambda t, s=slope: F.leaky_relu(t, s), lambda t, s=slope: torch.nn.functional.leaky_relu(t, s), x)
+        reference = torch.nn.LeakyReLU(slope)
+        compare(torch, lambda t, s=slope: F.leaky_relu(t, s), reference, x)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -192,7 +193,8 @@ def test_linear_by_loops_and_in_every_layout():
 @pytest.mark.parametrize("needs", [(True, False, False), (False, True, False), (False, False, True)], ids=str)
 def test_linear_skips_what_nobody_needs(needs):
     rng = np.random.default_rng(8)
-    inputs = [Tensor(rng.standard_normal(s), requires_grad=n) for s, n in zip(((5, 4), (3, 4), (3,)), needs, strict=True)]
+    arrays = [rng.standard_normal(s) for s in ((5, 4), (3, 4), (3,))]
+    inputs = [Tensor(a, requires_grad=need) for a, need in zip(arrays, needs, strict=True)]
     op = ops.Linear()
     op(*inputs)
     assert [g is not None for g in op.backward(np.ones((5, 3)))] == list(needs)

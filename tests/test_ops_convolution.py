@@ -1,4 +1,4 @@
-"""conv2d as an op and a function: PyTorch, layouts, types, what is skipped, errors. The kernels are in test_kernels.py."""
+"""conv2d as an op and a function: PyTorch, layouts, types, what is skipped, errors; kernels are in test_kernels.py."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,8 @@ def test_gradients_that_nobody_needs_are_not_computed(name, needs):
 
 def test_types():
     x, w, b, gy, geometry = make("3x3")
-    for types in ([np.float32] * 3, [np.float64] * 3, (np.float32, np.float64, np.float64), (np.float64, np.float32, np.float32)):
+    single, double = np.float32, np.float64
+    for types in ([single] * 3, [double] * 3, (single, double, double), (double, single, single)):
         arrays = [Tensor(a.astype(t), requires_grad=True) for a, t in zip((x, w, b), types, strict=True)]
         assert F.conv2d(*arrays, padding=1).dtype == np.result_type(*types)
 

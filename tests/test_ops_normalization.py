@@ -109,12 +109,12 @@ def test_float32_is_accurate_far_from_zero(ratio, std):
         y = op.forward(x.astype(dtype), w.astype(dtype), b.astype(dtype))
         results.append((y, *op.backward(gy.astype(dtype)), *running))
     exact, close = results
-    # At 10,000 the spacing of float32 at the mean, 1e-3 of the standard deviation, is all that is left to lose.
-    limit = 2e-5 if ratio < 1e4 else 1e-4
+    # At 10,000 float32 itself is spaced by 1e-3 of the standard deviation; PyTorch's errors are as large there.
+    limits = (2e-5, 1e-4) if ratio < 1e4 else (1e-4, 1e-3)
     for name, one, other in zip(("y", "gx", "gw", "gb", "mean", "variance"), close, exact, strict=True):
         assert one.dtype == np.float32
         error = np.abs(one - other).max() / np.abs(other).max()
-        assert error < (1e-4 if name in ("gx", "gw") else limit), f"{name}: {error:.1e}"
+        assert error < limits[name in ("gx", "gw")], f"{name}: {error:.1e}"
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.7, 1234.5, 1e4])

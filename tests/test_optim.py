@@ -76,7 +76,7 @@ def test_float32_stays_float32(name):
     optimizer = make(ours, **settings)
     run(optimizer, range(3), np.float32)
     assert {p.dtype for p in ours} == {np.dtype(np.float32)}
-    assert {a.dtype for s in optimizer.state for a in s.values()} == {np.dtype(np.float32)}
+    assert {a.dtype for s in optimizer.state for a in s.values() if isinstance(a, np.ndarray)} == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize("name", ["momentum", "adam"])

@@ -64,7 +64,8 @@ class Divide(Op):
 
     def forward(self, a, b):
         self.saved = a, b
-        return a / b
+        y = a / b
+        return y if "f" in a.dtype.kind + b.dtype.kind else y.astype(np.float32)  # NumPy takes integers to float64
 
     def backward(self, gy):
         a, b = self.saved

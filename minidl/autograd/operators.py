@@ -1,5 +1,7 @@
 """The operators and methods of Tensor, in NumPy's meaning and PyTorch's names. Importing this completes the class."""
 
+from math import prod
+
 import numpy as np
 
 from . import arithmetic, reduction, shape
@@ -8,15 +10,31 @@ from .tensor import Tensor, as_tensor
 
 def _binary(op, reflected=False):
     def method(self, other):
-        if not isinstance(other, Tensor) and not hasattr(other, "dtype"):
-            if not isinstance(other, (int, float)):
-                return NotImplemented
-            # A Python number takes the tensor's type: x * 0.1 stays float32, and stays exact in float64.
-            dtype = self.dtype if self.dtype.kind == "f" or isinstance(other, int) else np.float32
-            other = as_tensor(np.asarray(other, dtype)).to(self.device)
-        return op()(other, self) if reflected else op()(self, other)
+        if not isinstance(other, (Tensor, int, float)) and not hasattr(other, "dtype"):
+            return NotImplemented
+        a, b = match_types(self, other)
+        return op()(b, a) if reflected else op()(a, b)
 
     return method
+
+
+def match_types(a, b):
+    """Two operands as tensors, where numbers and integers take the other's floating-point type (or float32).
+
+    So x * 0.1 stays float32 where x is, and is exact where x is float64.
+    """
+    tensors = [as_tensor(x) for x in (a, b) if not isinstance(x, (int, float))]
+    floating = [x.dtype for x in tensors if x.dtype.kind == "f"]
+    fraction = floating or isinstance(a, float) or isinstance(b, float)
+
+    def convert(x):
+        array = np.asarray(x) if isinstance(x, (int, float)) else as_tensor(x).data
+        if array.dtype.kind == "f" and hasattr(x, "dtype"):
+            return as_tensor(x)
+        array = array.astype(np.result_type(*floating or [np.float32])) if fraction else array
+        return Tensor(array).to(tensors[0].device if tensors else "cpu")
+
+    return convert(a), convert(b)
 
 
 def _comparison(ufunc):
@@ -65,8 +83,11 @@ def stack(tensors, dim=0):
     >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])], dim=1).shape
     (2, 2)
     """
-    dim = dim % (as_tensor(tensors[0]).ndim + 1)
-    return concatenate([as_tensor(t)[(slice(None),) * dim + (None,)] for t in tensors], dim)
+    tensors = [as_tensor(t) for t in tensors]
+    if len({t.shape for t in tensors}) != 1:
+        raise ValueError(f"stack: all shapes must agree, got {', '.join(str(t.shape) for t in tensors)}")
+    dim = dim % (tensors[0].ndim + 1)
+    return concatenate([t[(slice(None),) * dim + (None,)] for t in tensors], dim)
 
 
 Tensor.__add__ = Tensor.__radd__ = _binary(arithmetic.Add)
@@ -90,9 +111,8 @@ Tensor.min = lambda self, dim=None, keepdim=False: reduction.Min(dim, keepdim)(s
 Tensor.var = lambda self, dim=None, keepdim=False, correction=1: reduction.Var(dim, keepdim, correction)(self)
 
 Tensor.reshape = Tensor.view = lambda self, *sizes: shape.Reshape(_sizes(sizes))(self)
-Tensor.flatten = lambda self, start_dim=0: shape.Reshape((*self.shape[:start_dim], -1))(self)
+Tensor.flatten = lambda self, dim=0: shape.Reshape((*self.shape[:dim], prod(self.shape[dim:])))(self)
 Tensor.permute = lambda self, *dims: shape.Permute(_sizes(dims))(self)
 Tensor.transpose = _transpose
 Tensor.T = property(lambda self: shape.Permute(tuple(range(self.ndim))[::-1])(self))
-Tensor.expand = lambda self, *sizes: shape.Expand(_sizes(sizes))(self)
 Tensor.__getitem__ = lambda self, index: shape.GetItem(_plain_index(index))(self)

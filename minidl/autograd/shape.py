@@ -4,7 +4,6 @@ from math import prod
 
 from minidl import backend
 
-from .arithmetic import unbroadcast
 from .tensor import Op
 
 
@@ -42,20 +41,6 @@ class Permute(Op):
         return (gy.transpose(inverse),)
 
 
-class Expand(Op):
-    """Stretch axes of length 1 (a view), as broadcasting does"""
-
-    def __init__(self, shape):
-        self.shape = shape
-
-    def forward(self, x):
-        self.saved = x.shape
-        return backend.get_array_module(x).broadcast_to(x, self.shape)
-
-    def backward(self, gy):
-        return (unbroadcast(gy, self.saved),)
-
-
 class GetItem(Op):
     """y = x[index] with slices, integers, integer arrays or boolean arrays"""
 
@@ -70,7 +55,7 @@ class GetItem(Op):
         xp = backend.get_array_module(gy)
         gx = xp.zeros(self.saved, gy.dtype)
         index = self.index if isinstance(self.index, tuple) else (self.index,)
-        if any(hasattr(i, "dtype") or isinstance(i, list) for i in index):
+        if not all(i is None or i is Ellipsis or isinstance(i, (int, slice)) for i in index):
             xp.add.at(gx, self.index, gy)  # an element may have been taken more than once
         else:
             gx[self.index] = gy

@@ -13,7 +13,7 @@ import numpy as np
 
 from minidl import backend
 
-_recording = ContextVar("minidl_recording", default=True)
+_pauses = ContextVar("minidl_pauses", default=0)  # how many no_grad are open, in this thread
 
 
 class no_grad(ContextDecorator):  # noqa: N801 - PyTorch's name
@@ -27,11 +27,10 @@ class no_grad(ContextDecorator):  # noqa: N801 - PyTorch's name
     """
 
     def __enter__(self):
-        self._tokens = [*getattr(self, "_tokens", []), _recording.set(False)]
-        return self
+        _pauses.set(_pauses.get() + 1)
 
     def __exit__(self, *error):
-        _recording.reset(self._tokens.pop())
+        _pauses.set(_pauses.get() - 1)
 
 
 class Op:
@@ -66,7 +65,7 @@ class Op:
     def __call__(self, *inputs):
         """Apply the op to tensors (arrays and numbers are wrapped, None is handed on) and record it."""
         tensors = [x if x is None else as_tensor(x) for x in inputs]
-        recording = _recording.get()
+        recording = not _pauses.get()
         self.needs = tuple(recording and x is not None and x.requires_grad for x in tensors)
         output = Tensor(self.forward(*(x if x is None else x.data for x in tensors)))
         if any(self.needs):
@@ -131,18 +130,20 @@ class Tensor:
         if gy.shape != self.shape:
             raise ValueError(f"backward: the gradient has shape {gy.shape} but the tensor {self.shape}")
         if self.creator is None:
-            return self._accumulate(gy)
+            return self._accumulate(gy.copy())
         gradients = {self.creator: gy}
         for op in _backward_order(self.creator):
             gy = gradients.pop(op, None)
             if gy is None:
                 op.release()
                 continue
-            for parent, gx in zip(op.parents, _run_backward(op, gy), strict=True):
+            results = _run_backward(op, gy)
+            for parent, gx in zip(op.parents, results, strict=True):
                 if parent is None or gx is None:
                     continue
                 if isinstance(parent, Tensor):
-                    parent._accumulate(gx.copy() if gx is gy or gx.base is not None else gx)
+                    shared = gx is gy or gx.base is not None or sum(gx is other for other in results) > 1
+                    parent._accumulate(gx.copy() if shared else gx)
                 elif parent in gradients:
                     gradients[parent] = backend.elementwise(np.add, gradients[parent], gx)
                 else:
@@ -150,7 +151,8 @@ class Tensor:
             op.release()
 
     def _accumulate(self, gx):
-        self.grad = gx if self.grad is None else self.grad + gx
+        gx = gx if self.grad is None else self.grad + gx
+        self.grad = backend.get_array_module(self.data).asarray(gx)  # NumPy makes numbers of arrays without axes
 
     def detach(self):
         """The same array as a tensor of its own, with no history."""

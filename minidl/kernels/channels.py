@@ -72,7 +72,7 @@ def _as_images(matrices, x):
 def _row_sums(a, b=None):
     """The sums over H and W * N of a (H, C, W * N), and of a * b: arrays (C,)."""
     h, c, m = a.shape
-    sums = np.empty((2, h, c), a.dtype)
+    sums = np.empty((1 if b is None else 2, h, c), a.dtype)
     ones = np.ones(m, a.dtype)
 
     def part(start, stop):

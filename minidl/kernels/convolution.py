@@ -1,5 +1,7 @@
 """Convolution as a matrix product, and its two gradients: on the CPU by rows (lowering.py), on a GPU the plain way."""
 
+from math import prod
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
@@ -21,7 +23,7 @@ def conv2d(x, w, b, geometry):
     n, outputs = x.shape[0], w.shape[0]
     oh, ow = geometry.outputs(x.shape)
     rows = as_rows(x)
-    y = np.empty((oh, outputs, ow, n), np.result_type(x, w))
+    y = np.empty((oh, outputs, ow, n), np.result_type(x, w, *() if b is None else (b,)))
     products = split_channels(y, groups)
     weights = as_matrix(w, groups)
     bias = None if b is None else b.reshape(groups, 1, -1, 1)
@@ -164,17 +166,18 @@ def _gradients_turned_around(x, w, gy, geometry):
 def plain_conv2d(x, w, b, geometry):
     xp = backend.get_array_module(x, w, b)
     n, (oh, ow) = x.shape[0], geometry.outputs(x.shape)
-    columns = im2col(x, *geometry[:4]).reshape(geometry.groups, -1, n * oh * ow)
-    weights = w.reshape(geometry.groups, -1, columns.shape[1])
+    weights = w.reshape(geometry.groups, -1, w[0].size)
+    columns = im2col(x, *geometry[:4]).reshape(geometry.groups, w[0].size, n * oh * ow)
     y = xp.concatenate([wg @ cg for wg, cg in zip(weights, columns, strict=True)])
-    y = y.reshape(-1, n, oh, ow).swapaxes(0, 1)
+    y = y.reshape(len(w), n, oh, ow).swapaxes(0, 1)
     return y if b is None else y + b[:, None, None]
 
 
 def plain_weight_gradient(x, gy, shape, geometry):
     xp = backend.get_array_module(x, gy)
-    gradients = gy.swapaxes(0, 1).reshape(geometry.groups, shape[0] // geometry.groups, -1)
-    columns = im2col(x, *geometry[:4]).reshape(geometry.groups, -1, gradients.shape[2])
+    outputs, size = shape[0] // geometry.groups, gy.size // shape[0]
+    gradients = gy.swapaxes(0, 1).reshape(geometry.groups, outputs, size)
+    columns = im2col(x, *geometry[:4]).reshape(geometry.groups, -1 if size else prod(shape[1:]), size)
     return xp.stack([gg @ cg.T for gg, cg in zip(gradients, columns, strict=True)]).reshape(shape)
 
 

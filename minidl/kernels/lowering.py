@@ -71,7 +71,7 @@ def multiply(weights, windows, out):
         np.matmul(weights, windows, out=out)
     else:
         columns = windows.swapaxes(1, 2).reshape(groups, size, rows * length)
-        out[...] = np.matmul(weights[:, 0], columns).reshape(groups, -1, rows, length).swapaxes(1, 2)
+        out[...] = np.matmul(weights[:, 0], columns).reshape(groups, weights.shape[2], rows, length).swapaxes(1, 2)
 
 
 def correlate(windows, gradients, out):
@@ -106,7 +106,7 @@ def split_channels(rows, groups, keep_width=False):
 
 def row_blocks(count, bytes_per_row):
     """Cut range(count) into blocks of about BLOCK_BYTES: a multiple of four, so that threads are equally busy."""
-    blocks = min(4 * _ceil_div(count * bytes_per_row, 4 * BLOCK_BYTES), count)
+    blocks = min(4 * _ceil_div(count * max(bytes_per_row, 1), 4 * BLOCK_BYTES), count)
     return [(count * i // blocks, count * (i + 1) // blocks) for i in range(blocks)]
 
 

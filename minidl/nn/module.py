@@ -63,14 +63,12 @@ class Module:
         if name in self._buffers and not isinstance(value, (Tensor, Module)):
             self._buffers[name] = value  # a new array for a buffer, as in self.steps += 1
             return
+        home = self._parameters if isinstance(value, Parameter) else self.__dict__
+        home = self._modules if isinstance(value, Module) else home
         for kind in (self._parameters, self._buffers, self._modules, self.__dict__):
-            kind.pop(name, None)
-        if isinstance(value, Parameter):
-            self._parameters[name] = value
-        elif isinstance(value, Module):
-            self._modules[name] = value
-        else:
-            self.__dict__[name] = value
+            if kind is not home:
+                kind.pop(name, None)
+        home[name] = value  # in its old place in the order, if it had one
 
     def __getattr__(self, name):  # called only for what is not in __dict__
         for kind in ("_parameters", "_buffers", "_modules"):
@@ -169,12 +167,12 @@ class Module:
                 module._buffers[name] = backend.to_device(array, device)
         return self
 
-    def state_dict(self):
+    def state_dict(self, prefix=""):
         """Every parameter and buffer as name -> array: the arrays themselves, not copies. Names are PyTorch's."""
-        state = {}
-        for prefix, module in self.named_modules():
-            for name, value in (*module._parameters.items(), *module._buffers.items()):
-                state[f"{prefix}.{name}" if prefix else name] = value.data if isinstance(value, Tensor) else value
+        state = {prefix + name: parameter.data for name, parameter in self._parameters.items()}
+        state.update((prefix + name, array) for name, array in self._buffers.items())
+        for name, module in self._modules.items():
+            state.update(module.state_dict(f"{prefix}{name}."))
         return state
 
     @no_grad()

@@ -1,5 +1,7 @@
 """Activations: relu, leaky relu, sigmoid, tanh, softmax, log softmax."""
 
+import numpy as np
+
 from minidl import backend
 from minidl.autograd import Op
 
@@ -52,7 +54,7 @@ class LeakyReLU(Op):
 
 
 class Sigmoid(Op):
-    """y = 1 / (1 + e^-x) = (1 + tanh(x / 2)) / 2, which cannot overflow; gx = gy y (1 - y)"""
+    """y = 1 / (1 + e^-x); gx = gy y (1 - y)"""
 
     def forward(self, x):
         self.saved = backend.elementwise(_sigmoid, x)
@@ -64,9 +66,11 @@ class Sigmoid(Op):
 
 def _sigmoid(x, out):
     xp = backend.get_array_module(x)
-    xp.tanh(x * 0.5, out=out)
+    largest = float(np.floor(np.log(np.finfo(x.dtype).max)))
+    xp.clip(x, -largest, xp.inf, out=out)  # or e^-x overflows
+    xp.exp(-out, out=out)
     out += 1
-    out *= 0.5
+    xp.reciprocal(out, out=out)
 
 
 def _sigmoid_gradient(gy, y, out):

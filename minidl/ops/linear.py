@@ -21,8 +21,7 @@ class Linear(Op):
             raise ValueError(f"linear: b must have shape ({w.shape[0]},), one value an output, got {b.shape}")
         self.saved = x, w, b is not None
         y = product(x.reshape(-1, w.shape[1]), w.T)
-        if b is not None:
-            y += b
+        y = y if b is None else y + b
         return y.reshape(*x.shape[:-1], w.shape[0])
 
     def backward(self, gy):

@@ -38,18 +38,18 @@ class CrossEntropy(Op):
         q[:] = self.label_smoothing / k * weight
         q[rows, labels] += (1 - self.label_smoothing) * weight[labels]
         q *= counted[:, None]
-        self.total = xp.maximum((weight[labels] * counted).sum(), xp.finfo(x.dtype).tiny)
+        total = (weight[labels] * counted).sum() if self.reduction == "mean" else xp.asarray(1.0, x.dtype)
+        self.scale = 1 / xp.where(total > 0, total, xp.inf)
         self.saved = log_p, q, x.shape
-        losses = -(q * log_p).sum(axis=1)
+        losses = -(q * xp.where(q == 0, 0, log_p)).sum(axis=1)  # a class of probability 0 may have a logit of -inf
         if self.reduction == "none":
             return losses.reshape(self.targets.shape)
-        return xp.asarray(losses.sum() / (self.total if self.reduction == "mean" else 1))
+        return xp.asarray(losses.sum() * self.scale)
 
     def backward(self, gy):
         log_p, q, shape = self.saved
         xp = backend.get_array_module(gy)
-        gy = gy.reshape(-1, 1) / (self.total if self.reduction == "mean" else 1)
-        gx = (xp.exp(log_p) * q.sum(axis=1, keepdims=True) - q) * gy
+        gx = (xp.exp(log_p) * q.sum(axis=1, keepdims=True) - q) * (gy.reshape(-1, 1) * self.scale)
         return (xp.moveaxis(gx.reshape(shape[0], *shape[2:], shape[1]), -1, 1),)
 
     def _check(self, x):

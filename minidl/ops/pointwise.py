@@ -1,8 +1,11 @@
 """Functions element by element: exp, log, sqrt, abs, clip, where; each is a method of Tensor as well."""
 
+import numpy as np
+
 from minidl import backend
-from minidl.autograd import Op, Tensor
+from minidl.autograd import Op, Tensor, as_tensor
 from minidl.autograd.arithmetic import unbroadcast
+from minidl.autograd.operators import match_types
 
 
 class Exp(Op):
@@ -91,7 +94,10 @@ def where(condition, a, b):
     >>> where(Tensor([True, False]), Tensor([1.0, 2.0]), 0.0)
     tensor([1., 0.])
     """
-    return Where(condition.data if isinstance(condition, Tensor) else condition)(a, b)
+    condition = np.asarray(condition) if isinstance(condition, (bool, list)) else as_tensor(condition).data
+    if condition.dtype != bool:
+        raise TypeError(f"where: the condition must be boolean, got {condition.dtype}; write x != 0, say")
+    return Where(condition)(*match_types(a, b))
 
 
 Tensor.exp = lambda self: Exp()(self)

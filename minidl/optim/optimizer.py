@@ -2,6 +2,8 @@
 
 from math import sqrt
 
+import numpy as np
+
 from minidl import backend
 
 
@@ -14,24 +16,27 @@ class Optimizer:
     slots = ()
 
     def __init__(self, parameters, lr, weight_decay=0.0):
+        if hasattr(parameters, "grad"):
+            raise TypeError("an optimizer takes a list of parameters, got a single tensor: write [tensor]")
         self.parameters = list(parameters)
         if not self.parameters or not all(hasattr(p, "grad") for p in self.parameters):
             raise ValueError("an optimizer needs at least one parameter: pass model.parameters()")
         for name, value in (("lr", lr), ("weight_decay", weight_decay)):
             if not value >= 0:
                 raise ValueError(f"{name} must not be negative, got {value}")
-        self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
+        self.lr, self.weight_decay = lr, weight_decay
         self.state = [{} for _ in self.parameters]
 
     def step(self):
         """Change every parameter that has a gradient."""
-        self.steps += 1
         for parameter, state in zip(self.parameters, self.state, strict=True):
             if parameter.grad is None or not parameter.requires_grad:
                 continue
             p, g = parameter.data, parameter.grad
             if not state:
+                state["step"] = 0
                 state.update((slot, backend.get_array_module(p).zeros_like(p)) for slot in self.slots)
+            state["step"] += 1
             if self.weight_decay:
                 g = g + self.weight_decay * p
             self.update(p, g, state)
@@ -46,7 +51,7 @@ class Optimizer:
 
     def state_dict(self):
         """All that a later run needs to go on, flat: name -> number or array ("momentum_buffer.3": of parameter 3)."""
-        state = {"lr": self.lr, "steps": self.steps}
+        state = {"lr": self.lr}
         for i, arrays in enumerate(self.state):
             state.update((f"{slot}.{i}", array) for slot, array in arrays.items())
         return state
@@ -58,12 +63,15 @@ class Optimizer:
             slot, _, i = key.rpartition(".")
             if not slot:
                 continue
-            known = slot in self.slots and i.isdigit() and int(i) < len(arrays)
-            if not known or value.shape != self.parameters[int(i)].shape:
-                raise ValueError(f"the saved state is of another optimizer or model: {key} {value.shape} does not fit")
-            p = self.parameters[int(i)].data
-            arrays[int(i)][slot] = backend.to_device(value.astype(p.dtype), backend.device_of(p))
-        self.lr, self.steps, self.state = float(state["lr"]), int(state["steps"]), arrays
+            known = slot in (*self.slots, "step") and i.isdigit() and int(i) < len(arrays)
+            p = self.parameters[int(i)].data if known else None
+            if not known or np.shape(value) != (() if slot == "step" else p.shape):
+                raise ValueError(f"a saved state of another optimizer or model: {key} {np.shape(value)} does not fit")
+            if slot == "step":
+                arrays[int(i)][slot] = int(value)
+            else:
+                arrays[int(i)][slot] = backend.to_device(value.astype(p.dtype), backend.device_of(p))
+        self.lr, self.state = float(state["lr"]), arrays
 
 
 class SGD(Optimizer):
@@ -121,6 +129,6 @@ class Adam(Optimizer):
         v *= b2
         v += (1 - b2) * (g * g)
         scale = backend.get_array_module(v).sqrt(v)
-        scale /= sqrt(1 - b2**self.steps)
+        scale /= sqrt(1 - b2 ** state["step"])
         scale += self.eps
-        p -= (self.lr / (1 - b1**self.steps)) * m / scale
+        p -= (self.lr / (1 - b1 ** state["step"])) * m / scale
