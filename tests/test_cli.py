@@ -187,7 +187,7 @@ def test_ctrl_c_on_the_command_line(place):
         "from minidl import cli, optim; step = optim.SGD.step\n"
         "def press(self):\n"
         "    step(self)\n"
-        "    if self.steps == 3: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    if self.state[0]['step'] == 3: os.kill(os.getpid(), signal.SIGINT)\n"
         "optim.SGD.step = press; sys.exit(cli.main(sys.argv[1:]))"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

@@ -186,7 +186,7 @@ def test_the_step_under_way_is_finished_and_counted(tmp_path, monkeypatch, ctrl_
     with pytest.raises(KeyboardInterrupt, match=r"after 0 epochs and 3 steps; to go on: minidl train --resume .*run"):
         fit(run, tmp_path / "run")
     kept = load_npz(tmp_path / "run" / "last.npz")
-    assert (kept["epoch"], kept["batch"], kept["score/seen"], kept["optimizer/steps"]) == (0, 3, 48, 3)
+    assert (kept["epoch"], kept["batch"], kept["score/seen"], kept["optimizer/step.0"]) == (0, 3, 48, 3)
     assert np.array_equal(kept["model/conv.weight"], run[0].conv.weight.data)
 
 
