@@ -75,8 +75,8 @@ def _import_cupy(device, index):
         import cupy
     except ImportError:
         raise RuntimeError(
-            f"device {device!r} needs CuPy, which is not installed: pip install 'minidl[cuda12]' "
-            "(or minidl[cuda13], as nvidia-smi says), or use device 'cpu'"
+            f"device {device!r} needs CuPy, which is not installed: pip install cupy-cuda12x "
+            "(or cupy-cuda13x, as nvidia-smi says), or use device 'cpu'"
         ) from None
     try:
         count = cupy.cuda.runtime.getDeviceCount()

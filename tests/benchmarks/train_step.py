@@ -3,12 +3,14 @@
     python tests/benchmarks/train_step.py [--against torch] [--cases networks|layers|all] [--threads 2] [--seconds 6]
 
 Each framework runs in a process of its own, and the two take turns of a few steps, so that both see the same machine
-and neither's threads disturb the other's. Printed are the median time of a step, the ratio of the medians, and the
-peak of memory that the steps added to what the process held after its imports.
+and neither's threads disturb the other's. Printed are the median time of a step, the median over the turns of the ratio
+(each turn of one beside the turn of the other that follows it, so that a machine which slows down for a while does not
+tilt it), and the peak of memory that the steps added to what the process held after its imports.
 """
 
 import argparse
 import multiprocessing
+import os
 import resource
 import statistics
 import sys
@@ -16,29 +18,30 @@ import time
 
 import cases
 
-ROUND_SECONDS = 0.25  # how long one framework steps before it is the other's turn
+TURN_SECONDS, TURN_STEPS = 0.25, 3  # one framework makes at least so many steps before it is the other's turn
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", choices=["torch"], help="time this framework in alternation")
     parser.add_argument("--cases", choices=["networks", "layers", "all"], default="all", help="what to time")
-    parser.add_argument("--threads", type=int, default=len(__import__("os").sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seconds", type=float, default=6, help="how long each framework steps in one case")
     options = parser.parse_args()
     frameworks = ["minidl", *([options.against] if options.against else [])]
     print(f"{options.threads} threads; median time of a step, peak memory that the steps added")
     print(f"{'':38}{''.join(f'{f:>20}' for f in frameworks)}{'ratio':>8}{'memory':>8}" if len(frameworks) > 1 else "")
     for name in cases.names(options.cases):
-        times, memory = race(frameworks, name, options.threads, options.seconds)
-        line = "".join(f"{1e3 * times[f]:9.2f} ms {memory[f]:5.0f} MB" for f in frameworks)
+        turns, memory = race(frameworks, name, options.threads, options.seconds)
+        line = "".join(f"{1e3 * statistics.median(turns[f]):9.2f} ms {memory[f]:5.0f} MB" for f in frameworks)
         if len(frameworks) > 1:
-            line += f"{times['minidl'] / times[options.against]:8.2f}{memory['minidl'] / memory[options.against]:8.2f}"
+            ratio = statistics.median(a / b for a, b in zip(*turns.values(), strict=True))
+            line += f"{ratio:8.2f}{memory['minidl'] / memory[options.against]:8.2f}"
         print(f"{name:38}{line}", flush=True)
 
 
 def race(frameworks, name, threads, seconds):
-    """The median time of a step in seconds, and the peak memory in MB, of each framework."""
+    """For each framework the median time of a step in each of its turns, in seconds, and its peak memory in MB."""
     context = multiprocessing.get_context("spawn")
     workers = {}
     for framework in frameworks:
@@ -47,17 +50,18 @@ def race(frameworks, name, threads, seconds):
         process.start()
         workers[framework] = process, here
         here.recv()  # built and warm
-    times = {framework: [] for framework in frameworks}
-    for _ in range(max(4, round(seconds / ROUND_SECONDS))):
+    turns = {framework: [] for framework in frameworks}
+    end = time.perf_counter() + seconds * len(frameworks)
+    while time.perf_counter() < end or len(turns["minidl"]) < 5:
         for framework, (_, pipe) in workers.items():
             pipe.send("step")
-            times[framework] += pipe.recv()
+            turns[framework].append(pipe.recv())
     memory = {}
     for framework, (process, pipe) in workers.items():
         pipe.send("memory")
         memory[framework] = pipe.recv()
         process.join()
-    return {framework: statistics.median(ts) for framework, ts in times.items()}, memory
+    return turns, memory
 
 
 def work(pipe, framework, name, threads):
@@ -69,12 +73,13 @@ def work(pipe, framework, name, threads):
         step()
     pipe.send("ready")
     while pipe.recv() == "step":
+        step()  # finds the caches cold: not timed
         times = []
-        while sum(times) < ROUND_SECONDS:
+        while sum(times) < TURN_SECONDS or len(times) < TURN_STEPS:
             start = time.perf_counter()
             step()
             times.append(time.perf_counter() - start)
-        pipe.send(times[1:] or times)  # the first step finds the caches cold
+        pipe.send(statistics.median(times))
     pipe.send(peak_memory() - imported)
 
 
