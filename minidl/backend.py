@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import numpy as np
 import threadpoolctl
 
-# Below this many bytes two threads are slower than one: handing over costs about 50 microseconds.
-SHARE_BYTES = 128 * 1024
+# Below this many bytes two threads are not worth it: handing over costs 20 microseconds, or 200 on a busy machine.
+SHARE_BYTES = 1 << 20
 
 
 # ---- Array modules and devices --------------------------------------------------------------------------------

@@ -84,7 +84,13 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         for leftover in self.path.glob(".*.tmp"):  # of a process that was killed while writing
             leftover.unlink()
-        self._write_text("config.json", json.dumps(config, indent=2) + "\n")
+        self.config = config
+        if not resume:
+            self.write_config()
+
+    def write_config(self):
+        """Write `config.json`: of a resumed run only when its checkpoint has proved to be good."""
+        self._write_text("config.json", json.dumps(self.config, indent=2) + "\n")
 
     def restore(self, model, optimizer, schedule=None):
         """Put model, optimizer, schedule and random state back as they were; returns the Position.
@@ -93,7 +99,15 @@ class RunFolder:
         """
         if not (self.path / "last.npz").exists():
             return Position()
-        entries = load_npz(self.path / "last.npz")
+        path = self.path / "last.npz"
+        entries = load_npz(path)
+        try:
+            return self._restore(entries, model, optimizer, schedule)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not a checkpoint of this run: {error}") from error
+
+    @staticmethod
+    def _restore(entries, model, optimizer, schedule):
         _load_weights(model, entries)
         optimizer.load_state_dict(_section(entries, "optimizer"))
         backend.generator().bit_generator.state = json.loads(entries["generator"])

@@ -3,12 +3,18 @@
 Usually imported as `from minidl import functional as F`.
 """
 
+import numpy as np
+
 from minidl import ops
 from minidl.autograd import Tensor
+from minidl.autograd.operators import match_types
 
 
 def _array(x):
-    return x.data if isinstance(x, Tensor) else x
+    """Targets, weights and running statistics as arrays: they take no part in the graph."""
+    if isinstance(x, Tensor):
+        return x.data
+    return x if x is None or hasattr(x, "dtype") else np.asarray(x)
 
 
 def linear(x, w, b=None):
@@ -91,6 +97,7 @@ def cross_entropy(logits, targets, weight=None, ignore_index=-100, reduction="me
 
 def mse_loss(x, target, reduction="mean"):
     """mean (x - target)^2; the shapes must agree."""
+    x, target = match_types(x, target)  # integers take the type of x
     return ops.MSE(reduction)(x, target)
 
 

@@ -4,6 +4,7 @@ Every file is written beside its final place under another name and moved there 
 full disk or Ctrl-C among them, either the old file or the new one is there, whole.
 """
 
+import errno
 import io
 import os
 import secrets
@@ -74,6 +75,9 @@ def write_atomically(path):
     On any failure, a full disk or Ctrl-C among them, the half-written file is removed and `path` is as it was.
     """
     path = Path(path)
+    path = path.resolve() if path.is_symlink() else path  # a link stays a link
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, f"could not write {path}: it is no ordinary file")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:

@@ -73,6 +73,10 @@ def fit(
         raise ValueError("fit: the training loader gives no batch; is the data set smaller than one batch?")
     run = RunFolder(out, {**(config or _describe(model, optimizer)), "epochs": epochs}, resume) if out else None
     at = run.restore(model, optimizer, schedule) if run and resume else Position()
+    if at.epoch + (at.batch > 0) > epochs:
+        raise ValueError(f"{out} is in epoch {at.epoch + (at.batch > 0)} already and cannot end after {epochs}")
+    if run and resume:
+        run.write_config()
     report = Report(epochs, progress)
     if at.epoch >= epochs:
         report.say(f"{out}: all {at.epoch} epochs were trained already; ask for more epochs to go on")
@@ -102,6 +106,8 @@ def fit(
             raise
     if run:
         run.write_history(at.history)
+        if not (run.path / "curves.png").exists():  # killed between the last checkpoint and the drawing
+            run.draw(at.history)
     return at.history
 
 

@@ -127,7 +127,7 @@ def test_targets_and_weights_may_be_tensors():
 ERRORS = [
     ((3, 4), np.array([0, 1, 4]), {}, ValueError, "target 4 is no class: 4 logits a row mean classes 0 to 3"),
     ((3, 4), np.array([0, -1, 3]), {}, ValueError, "target -1 is no class"),
-    ((3, 4), np.array([0.0, 1, 2]), {}, TypeError, "class numbers .integers., got float64"),
+    ((3, 4), np.array([0.0, 1, 2]), {}, TypeError, "integers .class numbers., got float64"),
     ((3, 4), np.array([[0], [1], [2]]), {}, ValueError, r"logits \(3, 4\).*got \(3, 1\)"),
     ((3, 4), np.array([0, 1]), {}, ValueError, r"got \(2,\)"),
     ((2, 4, 3), np.array([0, 1]), {}, ValueError, "need a target each"),

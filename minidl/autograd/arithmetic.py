@@ -9,11 +9,7 @@ from .tensor import Op
 
 
 def unbroadcast(gradient, shape):
-    """Sum a gradient over the axes that broadcasting added or stretched, back to `shape`.
-
-    >>> unbroadcast(np.ones((2, 3)), (1, 3))
-    array([[2., 2., 2.]])
-    """
+    """Sum a gradient over the axes that broadcasting added or stretched, back to `shape`."""
     if gradient.shape == shape:
         return gradient
     added = gradient.ndim - len(shape)
@@ -95,10 +91,7 @@ class MatMul(Op):
         self.saved = a, b
         if a.ndim and b.ndim and a.shape[-1] == b.shape[-2 if b.ndim > 1 else 0]:
             return matrix.product(a, b)
-        raise ValueError(
-            f"matmul: the last axis of the left factor must be as long as the last but one of the right, "
-            f"got shapes {a.shape} and {b.shape}"
-        )
+        raise ValueError(f"matmul: columns of the left and rows of the right must agree, got {a.shape} and {b.shape}")
 
     def backward(self, gy):
         a, b = self.saved

@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from . import arithmetic, reduction, shape
-from .tensor import Tensor, as_tensor
+from .tensor import Tensor, _pauses, as_tensor
 
 
 def _binary(op, reflected=False):
@@ -44,6 +44,18 @@ def _comparison(ufunc):
     return method
 
 
+def _in_place(ufunc):
+    def method(self, other):
+        if not self.requires_grad or self.creator is not None:
+            return NotImplemented  # x += y is x = x + y, except for the leaves, such as weights
+        if not _pauses.get():
+            raise RuntimeError("a tensor that requires a gradient is changed in place inside `with no_grad():` only")
+        ufunc(self.data, other.data if isinstance(other, Tensor) else other, out=self.data, casting="same_kind")
+        return self
+
+    return method
+
+
 def _power(self, exponent):
     if not isinstance(exponent, (int, float)):
         raise TypeError(f"x ** p: p must be a Python number, got {type(exponent).__name__}; write (x.log() * p).exp()")
@@ -78,11 +90,7 @@ def concatenate(tensors, dim=0):
 
 
 def stack(tensors, dim=0):
-    """Join tensors of one shape along a new axis.
-
-    >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])], dim=1).shape
-    (2, 2)
-    """
+    """Join tensors of one shape along a new axis."""
     tensors = [as_tensor(t) for t in tensors]
     if len({t.shape for t in tensors}) != 1:
         raise ValueError(f"stack: all shapes must agree, got {', '.join(str(t.shape) for t in tensors)}")
@@ -95,6 +103,8 @@ Tensor.__sub__, Tensor.__rsub__ = _binary(arithmetic.Subtract), _binary(arithmet
 Tensor.__mul__ = Tensor.__rmul__ = _binary(arithmetic.Multiply)
 Tensor.__truediv__, Tensor.__rtruediv__ = _binary(arithmetic.Divide), _binary(arithmetic.Divide, reflected=True)
 Tensor.__matmul__, Tensor.__rmatmul__ = _binary(arithmetic.MatMul), _binary(arithmetic.MatMul, reflected=True)
+Tensor.__iadd__, Tensor.__isub__ = _in_place(np.add), _in_place(np.subtract)
+Tensor.__imul__, Tensor.__itruediv__ = _in_place(np.multiply), _in_place(np.divide)
 Tensor.__neg__ = lambda self: self * -1
 Tensor.__pow__ = _power
 

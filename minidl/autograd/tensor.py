@@ -64,6 +64,8 @@ class Op:
 
     def __call__(self, *inputs):
         """Apply the op to tensors (arrays and numbers are wrapped, None is handed on) and record it."""
+        if self.parents is not None:
+            raise RuntimeError(f"this {type(self).__name__} is in a graph already: make a new one for each call")
         tensors = [x if x is None else as_tensor(x) for x in inputs]
         recording = not _pauses.get()
         self.needs = tuple(recording and x is not None and x.requires_grad for x in tensors)
@@ -178,6 +180,9 @@ class Tensor:
 
     def __bool__(self):
         return bool(self.data)
+
+    def __format__(self, spec):
+        return format(self.item() if spec else repr(self), spec)
 
     def __float__(self):
         return float(self.item())

@@ -36,7 +36,8 @@ def run(args):
     dataset = create(config["data"], train=False)
     dataset.transform = to_network(config["images"])
     loss, accuracy = evaluate(model.to(device), DataLoader(dataset, batch_size=256))
-    print(f"{config['model']} on the {len(dataset):,} test images of {config['data']}, {_which(args)}")
+    which = "last" if args.last else "best"
+    print(f"{config['model']} on the {len(dataset):,} test images of {config['data']}, {which} weights of the run")
     print(f"test loss {loss:.4f}")
     print(f"test accuracy {accuracy:.4f}")
 
@@ -60,12 +61,3 @@ def load_run(folder, last=False):
     else:
         load(model, path)
     return model, config
-
-
-def _which(args):
-    from minidl.checkpoint import read_history
-
-    history = read_history(args.folder)
-    best = max(history, key=lambda row: row["test_accuracy"])
-    epoch = history[-1]["epoch"] if args.last else best["epoch"]
-    return f"weights after epoch {epoch} of {history[-1]['epoch']}"

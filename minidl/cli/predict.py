@@ -52,7 +52,8 @@ def read_image(path, channels, size):
 
     try:
         with Image.open(path) as image:
-            image = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+            image = _on_black(_eight_bits(ImageOps.exif_transpose(image)))
+            image = image.convert("L" if channels == 1 else "RGB")
             return np.array(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
     except UnidentifiedImageError:
         raise ValueError(f"{path} is not an image that Pillow can read") from None
@@ -60,3 +61,25 @@ def read_image(path, channels, size):
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} could not be read as an image: {error}") from error
+
+
+def _eight_bits(image):
+    """16 bits a pixel become 8: Pillow would cut off what is above 255 instead."""
+    import numpy as np
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"its pixels are of mode {image.mode} (32 bits), expected 8 or 16 bits")
+    return image
+
+
+def _on_black(image):
+    """What is transparent becomes black, as around the training images; Pillow would uncover what lies below."""
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)

@@ -60,8 +60,8 @@ def add_parser(commands):
     how.add_argument("--weight-decay", type=number(0), metavar="X", help=decay)
     how.add_argument(
         "--schedule", choices=["none", "step", "cosine"],
-        help="of the learning rate: constant; a tenth after 1/2 and again after 3/4 of the epochs; half a cosine down "
-        "to zero (default)",
+        help="of the learning rate. none: constant; step: a tenth after 1/2 and again after 3/4 of the epochs; "
+        "cosine (default): down towards zero along half a cosine",
     )  # fmt: skip
     how.add_argument("--seed", type=whole_number(0), metavar="N", help="the same seed gives the same run (default: 0)")
     where = parser.add_argument_group("where")
@@ -153,6 +153,8 @@ def _folder_to_resume(args):
 def _claim_folder(out, settings):
     """A folder for a new run: the one asked for, or the first of runs/MODEL-DATA, -2, -3 ... that is not there yet."""
     if out:
+        if any((Path(out) / name).exists() for name in ("config.json", "last.npz", "best.npz")):
+            raise UsageError(f"{out} holds a run already: go on with it (minidl train --resume {out}) or name another")
         return Path(out)
     base = f"{settings['model']}-{settings['data']}"
     Path("runs").mkdir(exist_ok=True)

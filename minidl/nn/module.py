@@ -1,5 +1,7 @@
 """Module: a part of a network that knows its parameters, its buffers and its submodules."""
 
+import numpy as np
+
 from minidl import backend
 from minidl.autograd import Tensor, no_grad
 
@@ -17,6 +19,8 @@ class Parameter(Tensor):
 class Module:
     """The base of all layers and networks. Assign parameters and modules as attributes, and define `forward`.
 
+    >>> import minidl
+    >>> from minidl import functional as F
     >>> from minidl import nn
     >>> class Net(nn.Module):
     ...     def __init__(self):
@@ -24,7 +28,9 @@ class Module:
     ...         self.conv = nn.Conv2d(3, 8, 3)
     ...         self.head = nn.Linear(8, 10)
     ...     def forward(self, x):
-    ...         return self.head(self.conv(x).relu().mean((2, 3)))
+    ...         return self.head(F.relu(self.conv(x)).mean((2, 3)))
+    >>> Net()(minidl.zeros(5, 3, 8, 8)).shape
+    (5, 10)
     >>> [name for name, _ in Net().named_parameters()]
     ['conv.weight', 'conv.bias', 'head.weight', 'head.bias']
     """
@@ -59,6 +65,11 @@ class Module:
             raise TypeError(
                 f"self.{name} is a plain {type(value).__name__} of modules, whose parameters would not be found: "
                 "wrap it in nn.ModuleList or nn.Sequential"
+            )
+        if name in self._parameters and isinstance(value, (Tensor, np.ndarray)) and not isinstance(value, Parameter):
+            raise TypeError(
+                f"self.{name} is a Parameter, and {type(value).__name__} would take its place without being learned: "
+                f"write {name}.data[...] = array, or assign nn.Parameter(array)"
             )
         if name in self._buffers and not isinstance(value, (Tensor, Module)):
             self._buffers[name] = value  # a new array for a buffer, as in self.steps += 1
@@ -181,6 +192,10 @@ class Module:
 
         Raises a ValueError that lists every missing, unexpected and mis-shaped name; then nothing has been changed.
         """
+        if not hasattr(state, "items"):
+            raise TypeError(f"load_state_dict takes a dict of arrays, got {type(state).__name__}")
+        state = {name: value.data if isinstance(value, Tensor) else value for name, value in state.items()}
+        state = {name: value if hasattr(value, "dtype") else np.asarray(value) for name, value in state.items()}
         own = self.state_dict()
         problems = [f"missing: {name} {own[name].shape}" for name in own if name not in state]
         problems += [f"unexpected: {name}" for name in state if name not in own]
@@ -188,6 +203,9 @@ class Module:
             f"shape of {name}: {tuple(state[name].shape)}, but the model has {own[name].shape}"
             for name in own
             if name in state and tuple(state[name].shape) != own[name].shape
+        ]
+        problems += [
+            f"type of {name}: {a.dtype}, not numbers" for name, a in state.items() if a.dtype.kind not in "fiub"
         ]
         if problems:
             raise ValueError(f"the weights do not fit {type(self).__name__}:\n  " + "\n  ".join(problems))

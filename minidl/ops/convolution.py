@@ -6,6 +6,8 @@ from minidl.kernels.channels import channel_sums
 from minidl.kernels.layout import pair
 from minidl.kernels.lowering import Geometry
 
+from .checks import check_floating
+
 
 class Conv2d(Op):
     """y[n, o] = b[o] + sum over c of w[o, c] slid over x[n, c]: a matrix product with the windows of x.
@@ -52,7 +54,11 @@ class Conv2d(Op):
     def _check(self, x, w, b):
         given = f"(x {x.shape}, w {w.shape}, groups {self.groups})"
         if x.ndim != 4 or w.ndim != 4:
-            raise ValueError(f"conv2d: expected x (N, C, H, W) and w (O, C / groups, kh, kw) {given}")
+            hint = ""
+            if x.ndim == 3:
+                hint = " One image is a batch of one: x[None]." if x.dtype.kind == "f" else " Is ToArray() missing?"
+            raise ValueError(f"conv2d: expected x (N, C, H, W) and w (O, C / groups, kh, kw) {given}.{hint}")
+        check_floating("conv2d", x)
         channels, outputs = x.shape[1], w.shape[0]
         if channels != w.shape[1] * self.groups:
             swapped = outputs == channels and self.groups == 1

@@ -3,6 +3,8 @@
 from minidl.autograd import Op
 from minidl.kernels.matrix import product
 
+from .checks import check_floating
+
 
 class Linear(Op):
     """y = x w^T + b; gx = gy w, gw = gy^T x, gb = sum of gy over the batch.
@@ -11,6 +13,7 @@ class Linear(Op):
     """
 
     def forward(self, x, w, b=None):
+        check_floating("linear", x)
         if w.ndim != 2 or x.ndim < 1 or x.shape[-1] != w.shape[1]:
             hint = " Flatten the images first: x.flatten(1)." if x.ndim > 2 else ""
             raise ValueError(

@@ -55,7 +55,9 @@ class CrossEntropy(Op):
     def _check(self, x):
         targets, k = self.targets, x.shape[1] if x.ndim > 1 else 0
         if targets.dtype.kind not in "iu":
-            raise TypeError(f"cross_entropy: targets must be class numbers (integers), got {targets.dtype}")
+            raise TypeError(
+                f"cross_entropy: expected logits, then targets as integers (class numbers), got {targets.dtype}"
+            )
         if x.ndim < 2 or targets.shape != (x.shape[0], *x.shape[2:]):
             raise ValueError(
                 f"cross_entropy: logits {x.shape}, as (N, classes, ...), need a target each, got {targets.shape}"

@@ -70,4 +70,5 @@ class BatchNorm(Op):
         vectors = {"w": w, "b": b, "running_mean": self.running_mean, "running_var": self.running_var}
         for name, values in vectors.items():
             if values is not None and values.shape != (x.shape[1],):
-                raise ValueError(f"batch_norm: {name} must have shape ({x.shape[1]},), got {values.shape}")
+                expected = f"{name} must have shape ({x.shape[1]},), got {values.shape}"
+                raise ValueError(f"batch_norm: {expected}, for x {x.shape} has {x.shape[1]} channels")

@@ -18,7 +18,7 @@ from ..mnist import MEMBERS, FashionMNIST, read_mnist
 class FashionMini(ImageDataset):
     """5,000 + 1,000 images of Fashion-MNIST, 500 + 100 a class, that come with the package.
 
-    It takes the arguments of every data set; root and download change nothing, as its files are always there.
+    It takes the arguments of every data set, by name; root and download change nothing, as its files are always there.
     """
 
     classes = FashionMNIST.classes
@@ -32,7 +32,7 @@ class FashionMini(ImageDataset):
     )
     name = info.name
 
-    def __init__(self, root=None, train=True, transform=None, download=False):
+    def __init__(self, *, train=True, transform=None, root=None, download=False):
         super().__init__(*read_mnist(self.folder, train, self.classes), self.classes, transform)
 
 
