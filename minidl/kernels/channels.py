@@ -8,7 +8,7 @@ import numpy as np
 
 from minidl import backend
 
-from .layout import as_images, as_rows
+from .layout import as_images, as_rows, by_rows
 
 # Mean^2 / variance beyond which E[x^2] - E[x]^2 loses more than about a millionth of the variance in float32.
 FAR_FROM_ZERO = 30
@@ -80,7 +80,7 @@ def _row_sums(a, b=None):
         if b is not None:
             np.vecdot(a[start:stop], b[start:stop], out=sums[1, start:stop])
 
-    _by_rows(part, a)
+    by_rows(part, a)
     return sums.sum(axis=1)
 
 
@@ -96,9 +96,5 @@ def _scale_rows(x, gy, scale, shift, gy_scale):
             rows += gy[start:stop]
             rows *= gy_scale[:, None]
 
-    _by_rows(part, x)
+    by_rows(part, x)
     return y
-
-
-def _by_rows(part, x):
-    backend.parallel(part, len(x), workers=1 if x.nbytes < backend.SHARE_BYTES else None)

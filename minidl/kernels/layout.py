@@ -4,6 +4,8 @@ Rows of the image are outermost and the batch is innermost. A row is then a matr
 convolution multiplies, what batch norm sums, and what threads share out. NumPy hides all of it behind strides.
 """
 
+import numpy as np
+
 from minidl import backend
 
 
@@ -15,6 +17,12 @@ def as_rows(x):
 def as_images(rows):
     """The inverse of as_rows: rows (H, C, W, N) seen as images (N, C, H, W)."""
     return rows.transpose(3, 1, 0, 2)
+
+
+def by_rows(part, rows, alone=False):
+    """Call `part(start, stop)` so that every row is worked on: by all threads if the rows are large, unless `alone`."""
+    small = alone or rows.nbytes < backend.SHARE_BYTES or backend.get_array_module(rows) is not np
+    backend.parallel(part, len(rows), workers=1 if small else None)
 
 
 def pair(value):

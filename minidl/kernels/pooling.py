@@ -1,10 +1,8 @@
 """Max and average pooling of images (N, C, H, W), by whole rows of the memory order (H, C, W, N)."""
 
-import numpy as np
-
 from minidl import backend
 
-from .layout import as_images, as_rows
+from .layout import as_images, as_rows, by_rows
 from .windows import output_sizes, taps
 
 
@@ -21,7 +19,7 @@ def max_pool2d(x, kernel, stride, padding):
             xp.maximum(y_rows, window[start:stop], out=y_rows)
 
     y = xp.empty_like(windows[0], order="C")
-    _by_rows(xp, part, y)
+    by_rows(part, y)
     return as_images(y)
 
 
@@ -46,7 +44,7 @@ def max_pool2d_gradient(x, y, gy, kernel, stride, padding):
             else:
                 xp.multiply(gy[start:stop], hit, out=gx_window[start:stop])
 
-    _by_rows(xp, part, y, alone=overlap)
+    by_rows(part, y, alone=overlap)
     return _crop(gx, x.shape, padding)
 
 
@@ -65,7 +63,7 @@ def avg_pool2d(x, kernel, stride, padding):
         y_rows /= area
 
     y = xp.empty_like(windows[0], order="C")
-    _by_rows(xp, part, y)
+    by_rows(part, y)
     return as_images(y)
 
 
@@ -81,7 +79,7 @@ def avg_pool2d_gradient(gy, shape, kernel, stride, padding):
         for window in windows:
             window[start:stop] += gy[start:stop]
 
-    _by_rows(xp, part, gy, alone=kernel[0] > stride[0])
+    by_rows(part, gy, alone=kernel[0] > stride[0])
     return _crop(gx, shape, padding)
 
 
@@ -105,10 +103,3 @@ def _crop(rows, shape, padding):
 def _windows(rows, kernel, stride, outputs):
     """For each element of the window, a view (OH, C, OW, N) of the values that it meets, in reading order."""
     return [rows[r, :, c] for _, _, r, c in taps(kernel, stride, (1, 1), outputs)]
-
-
-def _by_rows(xp, part, rows, alone=False):
-    if xp is np:
-        backend.parallel(part, len(rows), workers=1 if alone or rows.nbytes < backend.SHARE_BYTES else None)
-    else:
-        part(0, len(rows))
