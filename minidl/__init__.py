@@ -2,9 +2,10 @@
 
 from minidl import functional, nn, optim
 from minidl.autograd import Op, Tensor, concatenate, no_grad, stack
-from minidl.backend import get_num_threads, manual_seed, set_num_threads
+from minidl.backend import get_num_threads, set_num_threads
 from minidl.creation import ones, rand, randn, tensor, zeros
 from minidl.ops.pointwise import where
+from minidl.random import manual_seed
 from minidl.version import __version__
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The ground under everything: array modules, devices, threads, memory and random numbers.
+"""The ground under everything: array modules, devices, threads and memory.
 
 Which array module computes (NumPy or CuPy) follows from the arrays themselves; there is no global switch.
 On the CPU large work is shared out over a pool of threads in few large calls. NumPy lets go of Python's
@@ -11,7 +11,7 @@ import itertools
 import os
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from queue import SimpleQueue
 
 import numpy as np
 import threadpoolctl
@@ -91,7 +91,7 @@ def _import_cupy(device, index):
 
 
 class _Threads:
-    """The number of threads and the pool that holds all but the calling one."""
+    """The number of threads, and the queue that all but the calling one take their work from."""
 
     def __init__(self):
         setting = os.environ.get("MINIDL_NUM_THREADS", "")
@@ -99,15 +99,32 @@ class _Threads:
             raise ValueError(f"MINIDL_NUM_THREADS must be a whole number from 1, got {setting!r}")
         # In a container, a process may use fewer processors than the machine has.
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.started = 0
         self.resize(int(setting) if setting else usable)
 
     def resize(self, count):
+        for _ in range(self.started):
+            self.inbox.put(None)  # the present ones go home
+        self.inbox, self.started, self.count = SimpleQueue(), 0, count
+
+    def start(self):
+        """Start those that are missing: at the first use, so that an import starts none."""
         try:
-            threading.Thread(target=int).start()
+            while self.started < self.count - 1:
+                threading.Thread(target=_work, args=(self.inbox,), name="minidl", daemon=True).start()
+                self.started += 1
         except RuntimeError:  # no thread can be started here (a browser's Python): do without
-            count = 1
-        self.count = count
-        self.pool = ThreadPoolExecutor(count - 1, thread_name_prefix="minidl") if count > 1 else None
+            self.count = self.started + 1
+
+
+def _work(inbox):
+    for function, start, stop, results in iter(inbox.get, None):
+        try:
+            function(start, stop)
+            results.put(None)
+        except BaseException as error:  # raised again by the thread that asked
+            results.put(error)
+        del function, results  # or they keep their arrays alive until the next call
 
 
 _threads = _Threads()
@@ -138,19 +155,23 @@ def parallel(function, length, workers=None):
 
     Each index must be worked on alone (its result must not depend on where the parts are cut).
     """
+    _threads.start()
     workers = min(_threads.count if workers is None else workers, length)
     if workers <= 1:
         if length:
             function(0, length)
         return
     cuts = [length * i // workers for i in range(workers + 1)]
-    others = [_threads.pool.submit(function, start, stop) for start, stop in itertools.pairwise(cuts[1:])]
+    results = SimpleQueue()
+    for start, stop in itertools.pairwise(cuts[1:]):
+        _threads.inbox.put((function, start, stop, results))
     try:
         function(cuts[0], cuts[1])
     finally:
-        wait(others)
-    for other in others:
-        other.result()  # raises what went wrong there
+        others = [results.get() for _ in cuts[2:]]
+    for error in others:
+        if error is not None:
+            raise error
 
 
 def elementwise(function, *arrays, out=None):
@@ -208,23 +229,3 @@ def _keep_freed_memory():
 
 
 _keep_freed_memory()
-
-
-# ---- Random numbers -------------------------------------------------------------------------------------------
-
-
-_generator = np.random.default_rng(0)
-
-
-def manual_seed(seed):
-    """Seed the generator that draws initial weights and dropout masks; returns it."""
-    global _generator
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"manual_seed: expected a whole number from 0, got {seed!r}")
-    _generator = np.random.default_rng(int(seed))
-    return _generator
-
-
-def generator():
-    """The generator that manual_seed seeded. It always draws on the CPU, so a seed means the same on every device."""
-    return _generator

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import minidl
-from minidl import backend
+from minidl import random
 from minidl.serialization import load_npz, save, save_npz, write_atomically
 
 COLUMNS = ["epoch", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
@@ -110,7 +110,7 @@ class RunFolder:
     def _restore(entries, model, optimizer, schedule):
         _load_weights(model, entries)
         optimizer.load_state_dict(_section(entries, "optimizer"))
-        backend.generator().bit_generator.state = json.loads(entries["generator"])
+        random.generator().bit_generator.state = json.loads(entries["generator"])
         at = Position(entries["epoch"], entries["batch"], Score(**_section(entries, "score")), _history(entries))
         if schedule is not None:
             schedule.set_epoch(at.epoch)
@@ -129,7 +129,7 @@ class RunFolder:
             "history": {name: np.array([row[name] for row in at.history]) for name in COLUMNS},
         }
         entries = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
-        generator = json.dumps(backend.generator().bit_generator.state)
+        generator = json.dumps(random.generator().bit_generator.state)
         save_npz(self.path / "last.npz", {"epoch": at.epoch, "batch": at.batch, "generator": generator, **entries})
         if epoch_ended:
             self.write_history(at.history)

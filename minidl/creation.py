@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minidl import backend
+from minidl import backend, random
 from minidl.autograd import Tensor
 
 
@@ -36,9 +36,9 @@ def ones(*shape, dtype=np.float32, device="cpu", requires_grad=False):
 
 def randn(*shape, dtype=np.float32, device="cpu", requires_grad=False):
     """Normal random numbers, mean 0 and standard deviation 1, from the generator that manual_seed seeds."""
-    return _new(backend.generator().standard_normal(_shape(shape), dtype), device, requires_grad)
+    return _new(random.generator().standard_normal(_shape(shape), dtype), device, requires_grad)
 
 
 def rand(*shape, dtype=np.float32, device="cpu", requires_grad=False):
     """Uniform random numbers from 0 to 1, 1 excluded, from the generator that manual_seed seeds."""
-    return _new(backend.generator().random(_shape(shape), dtype), device, requires_grad)
+    return _new(random.generator().random(_shape(shape), dtype), device, requires_grad)

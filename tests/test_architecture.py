@@ -9,13 +9,14 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "minidl"
 
-ENGINE = {"backend", "kernels", "autograd"}
+ENGINE = {"backend", "kernels", "autograd", "random"}
 LIBRARY = ENGINE | {"creation", "ops", "functional", "nn", "models", "optim", "data", "serialization", "version"}
 TOP = {"training", "checkpoint", "visualize", "summary"}
 # Each part of the package, and the parts that it may import besides itself. "minidl" is the package's own __init__.
 MAY_IMPORT = {
     "version": set(),
     "backend": set(),
+    "random": set(),
     "kernels": {"backend"},
     "autograd": {"backend", "kernels"},
     "creation": ENGINE,

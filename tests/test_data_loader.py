@@ -138,9 +138,9 @@ def test_augmentation_depends_on_seed_epoch_and_index_alone():
 
 def test_the_global_generator_is_left_alone():
     minidl.manual_seed(0)
-    before = minidl.backend.generator().bit_generator.state
+    before = minidl.random.generator().bit_generator.state
     flat(DataLoader(photos(transform=AUGMENT), 7, shuffle=True))
-    assert minidl.backend.generator().bit_generator.state == before
+    assert minidl.random.generator().bit_generator.state == before
 
 
 def test_asked_directly_a_sample_draws_from_the_global_generator():

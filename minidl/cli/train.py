@@ -77,14 +77,14 @@ def run(args):
     settings = _resumed_settings(args, folder) if folder else _new_settings(args)
     device = use_device(settings["device"], settings["threads"])
 
-    from minidl import backend
+    from minidl import random
     from minidl.cli.setup import create_model, describe_images, load_data
     from minidl.data import DataLoader
     from minidl.training import fit
 
     train, test = load_data(settings["data"], settings["augment"])
     settings["images"] = describe_images(test)
-    backend.manual_seed(settings["seed"])
+    random.manual_seed(settings["seed"])
     model = create_model(settings["model"], settings["images"]).to(device)
     optimizer, schedule = _optimizer(model, settings)
     workers = settings["workers"]

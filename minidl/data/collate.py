@@ -4,7 +4,7 @@ from itertools import repeat
 
 import numpy as np
 
-from minidl import backend
+from minidl.random import generator
 
 
 def read_samples(sample, indices, rngs=None):
@@ -14,7 +14,7 @@ def read_samples(sample, indices, rngs=None):
     they all draw from the global one (minidl.manual_seed).
     """
     samples = []
-    for index, rng in zip(indices, repeat(backend.generator()) if rngs is None else rngs, strict=False):
+    for index, rng in zip(indices, repeat(generator()) if rngs is None else rngs, strict=False):
         try:
             samples.append(sample(int(index), rng))
         except Exception as error:

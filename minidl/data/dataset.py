@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from minidl import backend
+from minidl.random import generator
 
 from .collate import read_samples
 from .transforms import Compose
@@ -35,7 +35,7 @@ class Dataset:
     def __getitem__(self, index):
         if type(self).sample is Dataset.sample:
             raise NotImplementedError(f"{type(self).__name__} must define __getitem__(self, index)")
-        return self.sample(index, backend.generator()) if self.random else self.sample(index)
+        return self.sample(index, generator()) if self.random else self.sample(index)
 
     def sample(self, index, rng=None):
         """Sample number `index`; the numbers that it draws come from `rng`."""

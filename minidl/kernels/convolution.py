@@ -8,7 +8,17 @@ from numpy.lib.stride_tricks import as_strided
 from minidl import backend
 
 from .layout import as_images, as_rows
-from .lowering import as_matrix, correlate, lower, lowered_bytes, meeting, multiply, row_blocks, split_channels
+from .lowering import (
+    as_matrix,
+    correlate,
+    lower,
+    lowered_bytes,
+    meeting,
+    multiply,
+    row_blocks,
+    scratch,
+    split_channels,
+)
 from .windows import col2im, im2col
 
 
@@ -26,7 +36,7 @@ def conv2d(x, w, b, geometry):
     y = np.empty((oh, outputs, ow, n), np.result_type(x, w, *() if b is None else (b,)))
     products = split_channels(y, groups)
     weights = as_matrix(w, groups)
-    bias = None if b is None else b.reshape(groups, 1, -1, 1)
+    bias = None if b is None else np.repeat(b.reshape(groups, 1, -1, 1), ow * n, axis=3)  # as channels._whole_rows
     blocks = row_blocks(oh, lowered_bytes(rows, geometry))
 
     def part(first, last):
@@ -103,7 +113,7 @@ def conv2d_input_gradient(gy, w, shape, geometry):
         size = (groups, stop - start, len(meets), outputs, ow * n)
         windows = as_strided(padded[:, met + start :], size, (group, row, step, channel, item))
         weights = kernels[:, :, :, meets].reshape(groups, 1, kw * c // groups, len(meets) * outputs)
-        taps = np.empty((*size[:2], kw * c // groups, ow * n), padded.dtype)
+        taps = scratch((*size[:2], kw * c // groups, ow * n), padded.dtype)
         multiply(weights, windows.reshape(*size[:2], len(meets) * outputs, ow * n), taps)
         taps = taps.reshape(*size[:2], kw, c // groups, ow, n)
         target = by_group[:, first_row + start * sh : first_row + (stop - 1) * sh + 1 : sh]

@@ -11,6 +11,8 @@ follow each other already lie one behind the other and can be read as one matrix
 Work goes by blocks of rows: few enough for the taps to stay in the cache, cut the same way for any number of threads.
 """
 
+import threading
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +42,7 @@ def lower(rows, start, stop, ow, geometry):
     """The windows that output rows start to stop - 1 see: (groups, stop - start, kh * kw * C / groups, OW * N).
 
     rows: the input as (H, C, W, N). With a vertical dilation the windows are no longer a plain view: reshape copies.
+    They stand in scratch memory: the next call in the same thread overwrites them.
     """
     (kh, kw), (sh, sw), (ph, pw), (dh, dw), groups = geometry
     h, c, w, n = rows.shape
@@ -49,7 +52,7 @@ def lower(rows, start, stop, ow, geometry):
     if kw == 1 and sw == 1 and pw == 0 and first >= 0 and last <= h:
         taps = rows[:, first:last, None]
     else:
-        taps = np.empty((groups, last - first, kw, c // groups, ow, n), rows.dtype)
+        taps = scratch((groups, last - first, kw, c // groups, ow, n), rows.dtype)
         taps[:, : inside.start - first] = 0
         taps[:, inside.stop - first :] = 0
         for j in range(kw):
@@ -77,6 +80,26 @@ def multiply(weights, windows, out):
 def correlate(windows, gradients, out):
     """out[g] = the sum over rows of windows[g, row] @ gradients[g, row]^T, of which weight gradients are made."""
     np.matmul(windows, gradients.swapaxes(2, 3)).sum(axis=1, out=out)
+
+
+def scratch(shape, dtype):
+    """An array for a moment, in memory that this thread uses over and over: so it is still in the cache.
+
+    Only the latest one is good. Larger ones than a block needs are new, or their memory would never be given back.
+    """
+    size = prod(shape) * np.dtype(dtype).itemsize
+    if size > 4 * BLOCK_BYTES:
+        return np.empty(shape, dtype)
+    if size > len(_kept.memory):
+        _kept.memory = np.empty(size, np.uint8)
+    return _kept.memory[:size].view(dtype).reshape(shape)
+
+
+class _Kept(threading.local):
+    memory = np.empty(0, np.uint8)
+
+
+_kept = _Kept()
 
 
 def meeting(left, stride, width, outputs):

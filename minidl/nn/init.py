@@ -5,7 +5,7 @@ Numbers are drawn on the CPU from the generator that manual_seed seeds, so a see
 
 from math import prod, sqrt
 
-from minidl import backend
+from minidl import backend, random
 
 # By how much an activation shrinks the variance, made up for by larger weights.
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2), "leaky_relu": sqrt(2 / (1 + 0.01**2))}
@@ -30,12 +30,12 @@ def _fill(tensor, values):
 
 def normal_(tensor, mean=0.0, std=1.0):
     """Normal random numbers."""
-    return _fill(tensor, backend.generator().normal(mean, std, tensor.shape))
+    return _fill(tensor, random.generator().normal(mean, std, tensor.shape))
 
 
 def uniform_(tensor, low=0.0, high=1.0):
     """Uniform random numbers from low to high."""
-    return _fill(tensor, backend.generator().uniform(low, high, tensor.shape))
+    return _fill(tensor, random.generator().uniform(low, high, tensor.shape))
 
 
 def constant_(tensor, value):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minidl import backend
+from minidl import backend, random
 from minidl.autograd import Op
 
 
@@ -18,7 +18,7 @@ class Dropout(Op):
         self.p = p
 
     def forward(self, x):
-        keep = backend.generator().random(x.shape, dtype=np.float32) >= self.p
+        keep = random.generator().random(x.shape, dtype=np.float32) >= self.p
         mask = keep.astype(x.dtype) / max(1 - self.p, np.finfo(np.float32).tiny)
         self.saved = backend.to_device(mask.astype(x.dtype), backend.device_of(x))
         return x * self.saved
