@@ -1,18 +1,14 @@
-"""What the tests of the engine and the ops share: numerical gradients, inputs away from kinks, memory layouts."""
+"""What the tests of the engine and the ops share: numerical gradients, memory layouts, loops.
+
+The numerical gradients are independent of minidl.gradcheck, which is held against them.
+"""
 
 import numpy as np
 
+from minidl.ops.examples import away_from_kinks as away_from_kinks
+
 ELEMENTWISE = 120  # inputs with more values are checked along random directions instead of value by value
 DIRECTIONS = 6
-
-
-def away_from_kinks(rng, *shape):
-    """Different values, 0.02 apart and 0.05 from zero, in random order: no ties, no corner of an abs or relu."""
-    size = int(np.prod(shape))
-    step = max(4 / max(size, 1), 0.02)
-    values = (np.arange(size) - size // 2) * step
-    values = values + np.where(values < 0, -0.05, 0.05)
-    return rng.permutation(values).reshape(shape)
 
 
 def layouts(x):

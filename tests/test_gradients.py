@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import away_from_kinks, check_op
+from helpers import check_op
 
-import minidl
 from minidl import ops
 from minidl.autograd import Op
+from minidl.ops.examples import EXAMPLES, normal
 
 ABSTRACT = {"Op", "Reduction", "Pool2d"}
 NO_GRADIENT_OF_ITS_OWN = {"ToDevice"}  # moves arrays, see test_backend.py
@@ -32,78 +32,9 @@ def all_ops():
 OPS = SimpleNamespace(**all_ops())
 
 
-def normal(*shapes):
-    """Arrays of normal random numbers of these shapes."""
-    return lambda rng: [rng.standard_normal(shape) for shape in shapes]
-
-
-def positive(*shapes):
-    return lambda rng: [rng.uniform(0.5, 2, shape) for shape in shapes]
-
-
-def apart(*shapes):
-    """Arrays whose values are apart from each other and from zero."""
-    return lambda rng: [away_from_kinks(rng, *shape) for shape in shapes]
-
-
-def dropout():
-    minidl.manual_seed(5)
-    return ops.Dropout(0.4)
-
-
-LABELS = np.array([[2, 0, -100], [1, 1, 3]])
-CONDITION = np.array([[True], [False], [True]])
-
-# name of the case: (what makes the op, what makes the inputs)
-CASES = {
-    "Add": (OPS.Add, normal((2, 3, 4), (3, 1))),
-    "Subtract": (OPS.Subtract, normal((3, 1), (2, 3, 4))),
-    "Multiply": (OPS.Multiply, normal((2, 1, 4), (3, 4))),
-    "Divide": (OPS.Divide, positive((3, 4), (2, 1, 4))),
-    "Power": (lambda: OPS.Power(2.5), positive((3, 4))),
-    "Power of -2": (lambda: OPS.Power(-2), apart((3, 4))),
-    "MatMul": (OPS.MatMul, normal((3, 4), (4, 4))),
-    "MatMul of a stack": (OPS.MatMul, normal((2, 1, 3, 4), (3, 4, 4))),
-    "Exp": (OPS.Exp, normal((3, 4))),
-    "Log": (OPS.Log, positive((3, 4))),
-    "Sqrt": (OPS.Sqrt, positive((3, 4))),
-    "Abs": (OPS.Abs, apart((3, 4))),
-    "Clip": (lambda: OPS.Clip(-0.7, 0.9), apart((4, 5))),
-    "Where": (lambda: OPS.Where(CONDITION), normal((3, 4), (4,))),
-    "Sum": (lambda: OPS.Sum((0, -1)), normal((2, 3, 4))),
-    "Mean": (lambda: OPS.Mean(1, keepdim=True), normal((2, 3, 4))),
-    "Max": (lambda: OPS.Max(1), apart((2, 3, 4))),
-    "Min": (lambda: OPS.Min(), apart((2, 3, 4))),
-    "Var": (lambda: OPS.Var((0, 2)), normal((2, 3, 4))),
-    "Reshape": (lambda: OPS.Reshape((4, -1)), normal((2, 3, 4))),
-    "Permute": (lambda: OPS.Permute((2, 0, 1)), normal((2, 3, 4))),
-    "GetItem": (lambda: OPS.GetItem((slice(None), np.array([0, 2, 2, 0]))), normal((2, 3, 4))),
-    "Concatenate": (lambda: OPS.Concatenate(1), normal((2, 3), (2, 1), (2, 4))),
-    "ReLU": (ops.ReLU, apart((4, 5))),
-    "LeakyReLU": (lambda: ops.LeakyReLU(0.2), apart((4, 5))),
-    "Sigmoid": (ops.Sigmoid, normal((4, 5))),
-    "Tanh": (ops.Tanh, normal((4, 5))),
-    "Softmax": (lambda: ops.Softmax(1), normal((2, 5, 3))),
-    "LogSoftmax": (lambda: ops.LogSoftmax(0), normal((5, 3))),
-    "Linear": (ops.Linear, normal((3, 4), (4, 4), (4,))),
-    "Conv2d": (lambda: ops.Conv2d(padding=1), normal((2, 4, 5, 4), (4, 4, 3, 3), (4,))),
-    "Conv2d with stride": (lambda: ops.Conv2d((2, 1), (1, 2), (1, 2), 2), normal((2, 4, 5, 6), (2, 2, 3, 3), (2,))),
-    "MaxPool2d": (lambda: ops.MaxPool2d(3, 2, 1), apart((2, 2, 5, 5))),
-    "AvgPool2d": (lambda: ops.AvgPool2d(3, 2, 1), normal((2, 2, 5, 5))),
-    "AdaptiveAvgPool2d": (lambda: ops.AdaptiveAvgPool2d((2, 3)), normal((2, 2, 5, 4))),
-    "BatchNorm": (ops.BatchNorm, normal((3, 4, 2, 4), (4,), (4,))),
-    "BatchNorm of rows": (ops.BatchNorm, normal((6, 4), (4,), (4,))),
-    "BatchNorm in evaluation": (
-        lambda: ops.BatchNorm(np.arange(4.0), np.arange(1.0, 5), training=False), normal((3, 4, 2, 4), (4,), (4,)),
-    ),
-    "Dropout": (dropout, normal((4, 5))),
-    "CrossEntropy": (lambda: ops.CrossEntropy(LABELS, label_smoothing=0.1), normal((2, 4, 3))),
-    "CrossEntropy with weights": (
-        lambda: ops.CrossEntropy(LABELS, np.array([1.0, 2, 0.5, 3]), reduction="none"), normal((2, 4, 3)),
-    ),
-    "MSE": (ops.MSE, normal((3, 4), (3, 4))),
+CASES = EXAMPLES | {
     "SubsampleAndPad": (lambda: OPS.SubsampleAndPad(5, 2), normal((2, 3, 5, 4))),
-}  # fmt: skip
+}  # those of ops that belong to one model only
 
 
 def test_every_op_has_a_case():
