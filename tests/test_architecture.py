@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "gradcheck": ENGINE,
     "minidl": LIBRARY - {"serialization"},
     **dict.fromkeys(TOP, LIBRARY | TOP | {"minidl"}),
-    "cli": LIBRARY | TOP | {"minidl"},
+    "cli": LIBRARY | TOP | {"minidl", "gradcheck"},
 }
 ONLY_IN = {"matplotlib": "visualize", "cupy": "backend"}
 

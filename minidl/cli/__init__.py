@@ -1,4 +1,4 @@
-"""The command line: minidl train | eval | predict | summary | data.
+"""The command line: minidl train | eval | predict | summary | data | gradcheck.
 
 Each command has a module of its own with `add_parser` and a function that does the work. What is slow to import
 (matplotlib, Pillow, the models) is imported by the command that needs it, so that `minidl --help` is quick.
@@ -9,7 +9,7 @@ import sys
 import traceback
 import warnings
 
-from minidl.cli import data, evaluate, predict, summary, train
+from minidl.cli import data, evaluate, gradcheck, predict, summary, train
 from minidl.cli.options import Parser, UsageError
 from minidl.cli.version import Version
 
@@ -24,6 +24,7 @@ examples:
   minidl predict runs/lenet5-fashion-mini shoe.png
   minidl summary resnet20                   layers, sizes, parameters
   minidl data fetch cifar10                 download a data set
+  minidl gradcheck                          is every gradient right?
   minidl train --model resnet20 --data cifar10 --augment
 
 `minidl COMMAND --help` explains a command and its options.
@@ -31,14 +32,14 @@ examples:
 
 
 def main(argv=None):
-    """Run a command; returns the exit status: 0, 2 for a user's error, 130 after Ctrl-C."""
+    """Run a command; returns the exit status: 0 or what the command says, 2 for a user's error, 130 after Ctrl-C."""
     debug = "--debug" in (sys.argv[1:] if argv is None else argv)
     try:
         arguments = build_parser().parse_args(argv)
         with warnings.catch_warnings():
             if not debug:  # a diverging run says so itself; NumPy's overflow warnings before it only confuse
                 warnings.simplefilter("ignore", RuntimeWarning)
-            arguments.run(arguments)
+            status = arguments.run(arguments)
         sys.stdout.flush()
     except SystemExit as exit:  # --help and --version
         return exit.code or 0
@@ -50,7 +51,7 @@ def main(argv=None):
             traceback.print_exc()
         print(f"minidl: {_sentence(error)}", file=sys.stderr)
         return 130 if isinstance(error, KeyboardInterrupt) else 2
-    return 0
+    return status or 0
 
 
 def build_parser():
@@ -61,7 +62,7 @@ def build_parser():
     )
     parser.add_argument("--version", action=Version, help="show the versions of minidl, NumPy and Python, and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (train, evaluate, predict, summary, data):
+    for module in (train, evaluate, predict, summary, data, gradcheck):
         module.add_parser(commands)
     return parser
 
