@@ -13,7 +13,7 @@ import minidl
 from minidl import ops
 from minidl.autograd import Op
 
-ABSTRACT = {"Op", "Reduction", "Pool2d"}
+ABSTRACT = {"Op", "Reduction", "Pool2d", "Region", "WeightedRegion"}
 NO_GRADIENT_OF_ITS_OWN = {"ToDevice"}  # moves arrays, see test_backend.py
 
 
@@ -52,6 +52,7 @@ def dropout():
 
 
 LABELS = np.array([[2, 0, -100], [1, 1, 3]])
+BOXES = np.array([[1, 0.6, 1, 9.5, 8.8], [0, -3, 2, 4, 7], [1, 3, 3, 3, 3]])
 CONDITION = np.array([[True], [False], [True]])
 
 # name of the case: (what makes the op, what makes the inputs)
@@ -91,6 +92,11 @@ CASES = {
     "MaxPool2d": (lambda: ops.MaxPool2d(3, 2, 1), apart((2, 2, 5, 5))),
     "AvgPool2d": (lambda: ops.AvgPool2d(3, 2, 1), normal((2, 2, 5, 5))),
     "AdaptiveAvgPool2d": (lambda: ops.AdaptiveAvgPool2d((2, 3)), normal((2, 2, 5, 4))),
+    "RoIPool": (lambda: ops.RoIPool(BOXES, (2, 3), 0.5), apart((2, 2, 5, 5))),
+    "RoIAlign": (lambda: ops.RoIAlign(BOXES, (2, 3), 0.5), normal((2, 2, 5, 5))),
+    "RoIAlign, aligned": (lambda: ops.RoIAlign(BOXES, 2, 0.5, 2, aligned=True), normal((2, 2, 5, 5))),
+    "PSRoIPool": (lambda: ops.PSRoIPool(BOXES, (1, 2), 0.5), normal((2, 4, 5, 5))),
+    "CropAndResize": (lambda: ops.CropAndResize(BOXES * (1, 0.5, 0.5, 0.5, 0.5), (3, 2)), normal((2, 2, 5, 5))),
     "BatchNorm": (ops.BatchNorm, normal((3, 4, 2, 4), (4,), (4,))),
     "BatchNorm of rows": (ops.BatchNorm, normal((6, 4), (4,), (4,))),
     "BatchNorm in evaluation": (

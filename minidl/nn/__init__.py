@@ -7,9 +7,10 @@ from .layers import BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Flatten, Identity
 from .loss import CrossEntropyLoss, MSELoss
 from .module import Module, Parameter
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from .region import PSRoIPool, RoIAlign, RoIPool
 
 __all__ = [
     "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten",
-    "Identity", "LeakyReLU", "Linear", "MSELoss", "MaxPool2d", "Module", "ModuleList", "Parameter", "ReLU",
-    "Sequential", "Sigmoid", "Softmax", "Tanh", "init",
+    "Identity", "LeakyReLU", "Linear", "MSELoss", "MaxPool2d", "Module", "ModuleList", "PSRoIPool", "Parameter",
+    "ReLU", "RoIAlign", "RoIPool", "Sequential", "Sigmoid", "Softmax", "Tanh", "init",
 ]  # fmt: skip

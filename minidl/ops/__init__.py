@@ -8,9 +8,10 @@ from .loss import MSE, CrossEntropy
 from .normalization import BatchNorm
 from .pointwise import Abs, Clip, Exp, Log, Sqrt, Where
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from .region import CropAndResize, PSRoIPool, RoIAlign, RoIPool
 
 __all__ = [
-    "Abs", "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm", "Clip", "Conv2d", "CrossEntropy", "Dropout", "Exp",
-    "LeakyReLU", "Linear", "Log", "LogSoftmax", "MSE", "MaxPool2d", "ReLU", "Sigmoid", "Softmax", "Sqrt", "Tanh",
-    "Where",
+    "Abs", "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm", "Clip", "Conv2d", "CropAndResize", "CrossEntropy", "Dropout",
+    "Exp", "LeakyReLU", "Linear", "Log", "LogSoftmax", "MSE", "MaxPool2d", "PSRoIPool", "ReLU", "RoIAlign", "RoIPool",
+    "Sigmoid", "Softmax", "Sqrt", "Tanh", "Where",
 ]  # fmt: skip
