@@ -7,10 +7,12 @@ from .linear import Linear
 from .loss import MSE, CrossEntropy
 from .normalization import BatchNorm
 from .pointwise import Abs, Clip, Exp, Log, Sqrt, Where
-from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from .pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
+from .upsampling import Interpolate, MaxUnpool2d, PixelShuffle, PixelUnshuffle, UnpoolNails, UnpoolNearest
 
 __all__ = [
-    "Abs", "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm", "Clip", "Conv2d", "CrossEntropy", "Dropout", "Exp",
-    "LeakyReLU", "Linear", "Log", "LogSoftmax", "MSE", "MaxPool2d", "ReLU", "Sigmoid", "Softmax", "Sqrt", "Tanh",
+    "Abs", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BatchNorm", "Clip", "Conv2d", "CrossEntropy",
+    "Dropout", "Exp", "Interpolate", "LeakyReLU", "Linear", "Log", "LogSoftmax", "MSE", "MaxPool2d", "MaxUnpool2d",
+    "PixelShuffle", "PixelUnshuffle", "ReLU", "Sigmoid", "Softmax", "Sqrt", "Tanh", "UnpoolNails", "UnpoolNearest",
     "Where",
 ]  # fmt: skip
