@@ -67,8 +67,9 @@ def linear(size, outputs, factor=None, align_corners=False):
     else:
         places = np.maximum((i + 0.5) * size / outputs - 0.5 if factor is None else (i + 0.5) / factor - 0.5, 0)
     low = np.minimum(places.astype(np.int64), size - 1)
-    share = places - low
-    return Taps(np.stack([low, np.minimum(low + 1, size - 1)], 1), np.stack([1 - share, share], 1), size)
+    high = np.minimum(np.ceil(places).astype(np.int64), size - 1)
+    share = np.where(high > low, places - low, 0.5)  # on a line: that line twice, as 0 times infinity would be NaN
+    return Taps(np.stack([low, high], 1), np.stack([1 - share, share], 1), size)
 
 
 def resample(x, down, across):

@@ -5,7 +5,7 @@ from minidl.autograd import Op
 from minidl.kernels import pooling, resampling
 from minidl.kernels.layout import pair
 
-from .checks import check_floating, check_images
+from .checks import check_images
 from .pooling import Pool2d
 
 
@@ -97,7 +97,7 @@ class MaxUnpool2d(Pool2d):
         # This waits for a GPU; but CuPy would take a wrong index for another one without a word.
         if ((self.indices < 0) | (self.indices >= size[0] * size[1])).any():
             raise ValueError(
-                f"max_unpool2d: indices must lie from 0 to {size[0] * size[1] - 1}, the last pixel of an output {size}, "
+                f"max_unpool2d: indices must lie from 0 to {size[0] * size[1] - 1}, the last pixel of {size}, "
                 f"got {self.indices.min()} to {self.indices.max()}; is output_size that of the pooled image?"
             )
         return resampling.scatter(x, self.indices, size)
