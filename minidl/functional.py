@@ -6,7 +6,7 @@ Usually imported as `from minidl import functional as F`.
 import numpy as np
 
 from minidl import ops
-from minidl.autograd import Tensor
+from minidl.autograd import Tensor, concatenate
 from minidl.autograd.operators import match_types
 
 
@@ -40,14 +40,23 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
     return ops.Conv2d(stride, padding, dilation, groups)(x, w, b)
 
 
-def max_pool2d(x, kernel_size, stride=None, padding=0):
-    """The largest value of each window; stride defaults to kernel_size."""
-    return ops.MaxPool2d(kernel_size, stride, padding)(x)
+def max_pool2d(x, kernel_size, stride=None, padding=0, *, ceil_mode=False, return_indices=False):
+    """The largest value of each window; stride defaults to kernel_size. The last two by name: there is no dilation.
+
+    return_indices: give (y, indices), where each maximum stands in x as row * W + column, for max_unpool2d.
+
+    >>> x = Tensor([[[[1.0, 2.0], [3.0, 0.0]]]])
+    >>> max_pool2d(x, 2, return_indices=True)
+    (tensor([[[[3.]]]]), tensor([[[[2]]]]))
+    """
+    op = ops.MaxPool2d(kernel_size, stride, padding, ceil_mode)
+    y = op(x)
+    return (y, Tensor(op.positions(_array(x), y.data))) if return_indices else y
 
 
-def avg_pool2d(x, kernel_size, stride=None, padding=0):
-    """The mean of each window; stride defaults to kernel_size."""
-    return ops.AvgPool2d(kernel_size, stride, padding)(x)
+def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False):
+    """The mean of each window, padding counted as zeros; stride defaults to kernel_size."""
+    return ops.AvgPool2d(kernel_size, stride, padding, ceil_mode)(x)
 
 
 def adaptive_avg_pool2d(x, output_size):
@@ -80,6 +89,69 @@ def ps_roi_pool(x, boxes, output_size, spatial_scale=1.0):
 def crop_and_resize(x, boxes, crop_size):
     """Each box resampled bilinearly, corner to corner; boxes in pixels of x; see ops.CropAndResize and roi_align."""
     return ops.CropAndResize(_boxes(boxes), crop_size)(x)
+
+
+def adaptive_max_pool2d(x, output_size):
+    """The largest value of output_size = (OH, OW) bins that cover the image; 1 takes that of the whole image."""
+    return ops.AdaptiveMaxPool2d(output_size)(x)
+
+
+def global_avg_pool2d(x):
+    """The mean of each channel's whole image: (N, C, H, W) becomes (N, C), ready for a linear layer."""
+    return adaptive_avg_pool2d(x, 1).flatten(1)
+
+
+def global_max_pool2d(x):
+    """The largest value of each channel's whole image: (N, C, H, W) becomes (N, C)."""
+    return adaptive_max_pool2d(x, 1).flatten(1)
+
+
+def spatial_pyramid_pool(x, levels=(1, 2, 4)):
+    """Max pooling into 1, 2 x 2, 4 x 4 ... bins, all in one row: the same length for images of any size.
+
+    (N, C, H, W) becomes (N, C * sum of level^2), a level after the other, within it channel by channel. Source: He et
+    al. 2014 (SPP-net), section 2.2.
+
+    >>> import minidl
+    >>> [spatial_pyramid_pool(minidl.zeros(2, 256, 13, width)).shape for width in (13, 10)]
+    [(2, 5376), (2, 5376)]
+    """
+    return concatenate([adaptive_max_pool2d(x, level).flatten(1) for level in levels], 1)
+
+
+def max_unpool2d(x, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Put each x where max_pool2d(..., return_indices=True) found its maximum, and 0 elsewhere; see ops.MaxUnpool2d."""
+    return ops.MaxUnpool2d(_array(indices), kernel_size, stride, padding, output_size)(x)
+
+
+def unpool_nearest(x, factor):
+    """Each pixel becomes a block of factor x factor equal ones; see ops.UnpoolNearest."""
+    return ops.UnpoolNearest(factor)(x)
+
+
+def unpool_bed_of_nails(x, factor):
+    """Each pixel goes to the upper left corner of a block of factor x factor zeros; see ops.UnpoolNails."""
+    return ops.UnpoolNails(factor)(x)
+
+
+def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=None):
+    """Images in another size, by the nearest pixel or ("bilinear") the four around; see ops.Interpolate.
+
+    >>> import minidl
+    >>> interpolate(minidl.zeros(1, 3, 8, 6), scale_factor=2, mode="bilinear").shape
+    (1, 3, 16, 12)
+    """
+    return ops.Interpolate(size, scale_factor, mode, align_corners)(x)
+
+
+def pixel_shuffle(x, upscale_factor):
+    """Channels become pixels: (N, C r^2, H, W) to (N, C, H r, W r); see ops.PixelShuffle."""
+    return ops.PixelShuffle(upscale_factor)(x)
+
+
+def pixel_unshuffle(x, downscale_factor):
+    """Pixels become channels, (N, C, H r, W r) to (N, C r^2, H, W): the inverse of pixel_shuffle."""
+    return ops.PixelUnshuffle(downscale_factor)(x)
 
 
 def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):

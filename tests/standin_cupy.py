@@ -40,7 +40,7 @@ FUNCTIONS = {
     "var": "a axis dtype out ddof keepdims", "where": "condition x y", "zeros": "shape dtype order",
     "zeros_like": "a dtype order subok shape",
 }  # fmt: skip
-CONSTANTS = {"e", "euler_gamma", "inf", "nan", "newaxis", "pi"}
+CONSTANTS = {"bool_", "e", "float32", "float64", "inf", "int32", "int64", "nan", "newaxis", "pi"}
 FROM_HOST = {"array", "asarray", "ascontiguousarray", "result_type"}  # these take arrays of the host, too
 METHODS = {
     "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "copy", "cumsum", "diagonal", "dot", "fill",

@@ -26,7 +26,7 @@ def on_device(x):
 def settings_on_device(op):
     """Targets, running statistics and the like, which an op was given beside its inputs."""
     for name, value in list(vars(op).items()):
-        if isinstance(value, np.ndarray) and name != "index":  # an index may lie where it likes
+        if isinstance(value, np.ndarray) and name not in ("index", "boxes", "images"):  # these stay on the host
             setattr(op, name, on_device(value))
     return op
 

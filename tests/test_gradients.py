@@ -13,7 +13,7 @@ import minidl
 from minidl import ops
 from minidl.autograd import Op
 
-ABSTRACT = {"Op", "Reduction", "Pool2d", "Region", "WeightedRegion"}
+ABSTRACT = {"Op", "Reduction", "Pool2d", "Region", "WeightedRegion", "AdaptivePool2d", "Unpool"}
 NO_GRADIENT_OF_ITS_OWN = {"ToDevice"}  # moves arrays, see test_backend.py
 
 
@@ -53,6 +53,7 @@ def dropout():
 
 LABELS = np.array([[2, 0, -100], [1, 1, 3]])
 BOXES = np.array([[1, 0.6, 1, 9.5, 8.8], [0, -3, 2, 4, 7], [1, 3, 3, 3, 3]])
+PLACES = np.random.default_rng(0).permuted(np.tile(np.arange(16), (2, 2, 1)), axis=2)[:, :, :4].reshape(2, 2, 2, 2)
 CONDITION = np.array([[True], [False], [True]])
 
 # name of the case: (what makes the op, what makes the inputs)
@@ -91,12 +92,25 @@ CASES = {
     "Conv2d with stride": (lambda: ops.Conv2d((2, 1), (1, 2), (1, 2), 2), normal((2, 4, 5, 6), (2, 2, 3, 3), (2,))),
     "MaxPool2d": (lambda: ops.MaxPool2d(3, 2, 1), apart((2, 2, 5, 5))),
     "AvgPool2d": (lambda: ops.AvgPool2d(3, 2, 1), normal((2, 2, 5, 5))),
+    "MaxPool2d with ceil_mode": (lambda: ops.MaxPool2d(2, ceil_mode=True), apart((2, 2, 5, 3))),
+    "AvgPool2d with ceil_mode": (lambda: ops.AvgPool2d(3, 2, 1, ceil_mode=True), normal((2, 2, 6, 4))),
     "AdaptiveAvgPool2d": (lambda: ops.AdaptiveAvgPool2d((2, 3)), normal((2, 2, 5, 4))),
     "RoIPool": (lambda: ops.RoIPool(BOXES, (2, 3), 0.5), apart((2, 2, 5, 5))),
     "RoIAlign": (lambda: ops.RoIAlign(BOXES, (2, 3), 0.5), normal((2, 2, 5, 5))),
     "RoIAlign, aligned": (lambda: ops.RoIAlign(BOXES, 2, 0.5, 2, aligned=True), normal((2, 2, 5, 5))),
     "PSRoIPool": (lambda: ops.PSRoIPool(BOXES, (1, 2), 0.5), normal((2, 4, 5, 5))),
     "CropAndResize": (lambda: ops.CropAndResize(BOXES * (1, 0.5, 0.5, 0.5, 0.5), (3, 2)), normal((2, 2, 5, 5))),
+    "AdaptiveMaxPool2d": (lambda: ops.AdaptiveMaxPool2d((2, 3)), apart((2, 2, 5, 4))),
+    "MaxUnpool2d": (lambda: ops.MaxUnpool2d(PLACES, 2), normal((2, 2, 2, 2))),
+    "UnpoolNearest": (lambda: ops.UnpoolNearest((2, 3)), normal((2, 2, 3, 3))),
+    "UnpoolNails": (lambda: ops.UnpoolNails((2, 3)), normal((2, 2, 3, 3))),
+    "Interpolate": (lambda: ops.Interpolate(size=(7, 4)), normal((2, 2, 5, 5))),
+    "Interpolate, bilinear": (lambda: ops.Interpolate(scale_factor=(2.5, 0.7), mode="bilinear"), normal((2, 2, 5, 5))),
+    "Interpolate, aligned": (
+        lambda: ops.Interpolate(size=(7, 4), mode="bilinear", align_corners=True), normal((2, 2, 5, 5)),
+    ),
+    "PixelShuffle": (lambda: ops.PixelShuffle(2), normal((2, 8, 2, 3))),
+    "PixelUnshuffle": (lambda: ops.PixelUnshuffle(2), normal((2, 2, 4, 6))),
     "BatchNorm": (ops.BatchNorm, normal((3, 4, 2, 4), (4,), (4,))),
     "BatchNorm of rows": (ops.BatchNorm, normal((6, 4), (4,), (4,))),
     "BatchNorm in evaluation": (

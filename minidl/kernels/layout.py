@@ -19,9 +19,9 @@ def as_images(rows):
     return rows.transpose(3, 1, 0, 2)
 
 
-def by_rows(part, rows, alone=False):
-    """Call `part(start, stop)` so that every row is worked on: by all threads if the rows are large, unless `alone`."""
-    small = alone or rows.nbytes < backend.SHARE_BYTES or backend.get_array_module(rows) is not np
+def by_rows(part, rows):
+    """Call `part(start, stop)` so that every row is worked on: by all threads if the rows are large."""
+    small = rows.nbytes < backend.SHARE_BYTES or backend.get_array_module(rows) is not np
     backend.parallel(part, len(rows), workers=1 if small else None)
 
 

@@ -6,11 +6,13 @@ from .containers import ModuleList, Sequential
 from .layers import BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Flatten, Identity, Linear
 from .loss import CrossEntropyLoss, MSELoss
 from .module import Module, Parameter
-from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from .pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d, SpatialPyramidPool
 from .region import PSRoIPool, RoIAlign, RoIPool
+from .upsampling import MaxUnpool2d, PixelShuffle, PixelUnshuffle, Upsample
 
 __all__ = [
-    "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten",
-    "Identity", "LeakyReLU", "Linear", "MSELoss", "MaxPool2d", "Module", "ModuleList", "PSRoIPool", "Parameter",
-    "ReLU", "RoIAlign", "RoIPool", "Sequential", "Sigmoid", "Softmax", "Tanh", "init",
+    "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "CrossEntropyLoss",
+    "Dropout", "Flatten", "Identity", "LeakyReLU", "Linear", "MSELoss", "MaxPool2d", "MaxUnpool2d", "Module",
+    "ModuleList", "PSRoIPool", "Parameter", "PixelShuffle", "PixelUnshuffle", "ReLU", "RoIAlign", "RoIPool",
+    "Sequential", "Sigmoid", "Softmax", "SpatialPyramidPool", "Tanh", "Upsample", "init",
 ]  # fmt: skip

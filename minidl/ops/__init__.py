@@ -7,11 +7,13 @@ from .linear import Linear
 from .loss import MSE, CrossEntropy
 from .normalization import BatchNorm
 from .pointwise import Abs, Clip, Exp, Log, Sqrt, Where
-from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from .pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
 from .region import CropAndResize, PSRoIPool, RoIAlign, RoIPool
+from .upsampling import Interpolate, MaxUnpool2d, PixelShuffle, PixelUnshuffle, UnpoolNails, UnpoolNearest
 
 __all__ = [
-    "Abs", "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm", "Clip", "Conv2d", "CropAndResize", "CrossEntropy", "Dropout",
-    "Exp", "LeakyReLU", "Linear", "Log", "LogSoftmax", "MSE", "MaxPool2d", "PSRoIPool", "ReLU", "RoIAlign", "RoIPool",
-    "Sigmoid", "Softmax", "Sqrt", "Tanh", "Where",
+    "Abs", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BatchNorm", "Clip", "Conv2d", "CropAndResize",
+    "CrossEntropy", "Dropout", "Exp", "Interpolate", "LeakyReLU", "Linear", "Log", "LogSoftmax", "MSE", "MaxPool2d",
+    "MaxUnpool2d", "PSRoIPool", "PixelShuffle", "PixelUnshuffle", "ReLU", "RoIAlign", "RoIPool", "Sigmoid", "Softmax",
+    "Sqrt", "Tanh", "UnpoolNails", "UnpoolNearest", "Where",
 ]  # fmt: skip
