@@ -92,7 +92,7 @@ def _is_layer(module):
 
 
 def _multiply_adds(module, x, output):
-    """Each number of the output is a dot product with one filter; transposed, each of the input is laid down with one."""
+    """Each number of the output is a dot product with one filter; transposed, each of the input lays one into y."""
     if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d):
         output = x
     elif not isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):

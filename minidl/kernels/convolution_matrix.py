@@ -28,23 +28,23 @@ def convolution_matrix(w, input_shape, stride=1, padding=0):
             f"convolution_matrix: expected w (kh, kw) and input_shape (H, W), or w (k,) and input_shape (n,), "
             f"got w {w.shape} and input_shape {tuple(input_shape)}; take one kernel of a layer: w[o, c]"
         )
-    if w.ndim == 1:  # a sequence is an image of one row
-        w, input_shape = w[None], (1, *input_shape)
-        stride, padding = (1, *single(stride)), (0, *single(padding))
-    (kh, kw), (h, width), (sh, sw), (ph, pw) = w.shape, input_shape, pair(stride), pair(padding)
-    if min(sh, sw) < 1 or min(ph, pw) < 0:
-        raise ValueError(f"convolution_matrix: stride must be at least 1, padding 0; got {stride} and {padding}")
-    oh, ow = output_size(h, kh, sh, ph), output_size(width, kw, sw, pw)
-    if min(oh, ow) < 1:
+    stride, padding = (pair(stride), pair(padding)) if w.ndim == 2 else (single(stride), single(padding))
+    if min(stride) < 1 or min(padding) < 0:
+        raise ValueError(f"convolution_matrix: stride must be at least 1 and padding 0, got {stride} and {padding}")
+    outputs = list(map(output_size, input_shape, w.shape, stride, padding))
+    if min(outputs) < 1:
         raise ValueError(
             f"convolution_matrix: the kernel {w.shape} is larger than {tuple(input_shape)} with padding {padding}"
         )
 
+    if w.ndim == 1:  # a sequence is an image of one row
+        return convolution_matrix(w[None], (1, *input_shape), (1, *stride), (0, *padding))
+    (h, width), (kh, kw), (sh, sw), (ph, pw), (oh, ow) = input_shape, w.shape, stride, padding, outputs
     xp = backend.get_array_module(w)
     matrix = xp.empty((oh * ow, h * width), w.dtype)
     for i in range(oh):
         for j in range(ow):  # the row that computes output (i, j):
-            image = xp.zeros((h + 2 * ph, width + 2 * pw), w.dtype)  # all of the padded input counts nothing,
-            image[i * sh : i * sh + kh, j * sw : j * sw + kw] = w  # but what lies under the kernel;
-            matrix[i * ow + j] = image[ph : ph + h, pw : pw + width].ravel()  # the padding is zeros, and left out
+            image = xp.zeros((h + 2 * ph, width + 2 * pw), w.dtype)  # of the padded input nothing counts
+            image[i * sh : i * sh + kh, j * sw : j * sw + kw] = w  # but what lies under the kernel,
+            matrix[i * ow + j] = image[ph : ph + h, pw : pw + width].ravel()  # and the padding is only zeros
     return matrix

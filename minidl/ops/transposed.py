@@ -76,7 +76,7 @@ class ConvTranspose2d(Convolution):
         )
 
     def _extended(self, x):
-        """x with zeros at the end: the convolution of y sees that much more where output_padding is a stride or more."""
+        """x with zeros at the end: so much more the convolution of y sees if output_padding is a stride or more."""
         more = [p // s for p, s in zip(self.output_padding, self.stride, strict=True)]
         if not any(more):
             return x
