@@ -43,7 +43,7 @@ def by_loops(x, kernel, dilation, padding, stride):
 
 @pytest.mark.parametrize("name", WINDOWS)
 def test_unfold_and_fold_in_every_layout(name):
-    """Unfold by loops, Fold as its transpose: a value of fold(y) is <e, fold(y)> = <unfold(e), y> for a unit image e."""
+    """Unfold by loops, Fold as its transpose: a value of fold(y) is <unfold(e), y> for a unit image e."""
     shape, *settings = WINDOWS[name]
     rng = np.random.default_rng(1)
     x = rng.standard_normal(shape)
