@@ -13,7 +13,9 @@ import minidl
 from minidl import ops
 from minidl.autograd import Op
 
-ABSTRACT = {"Op", "Reduction", "Pool2d", "Region", "WeightedRegion", "AdaptivePool2d", "Unpool"}
+ABSTRACT = {
+    "Op", "Reduction", "Convolution", "Windows", "Pool2d", "AdaptivePool2d", "Unpool", "Region", "WeightedRegion",
+}  # fmt: skip
 NO_GRADIENT_OF_ITS_OWN = {"ToDevice"}  # moves arrays, see test_backend.py
 
 
@@ -90,6 +92,16 @@ CASES = {
     "Linear": (ops.Linear, normal((3, 4), (4, 4), (4,))),
     "Conv2d": (lambda: ops.Conv2d(padding=1), normal((2, 4, 5, 4), (4, 4, 3, 3), (4,))),
     "Conv2d with stride": (lambda: ops.Conv2d((2, 1), (1, 2), (1, 2), 2), normal((2, 4, 5, 6), (2, 2, 3, 3), (2,))),
+    "Conv1d": (lambda: ops.Conv1d(2, 1, 2, 2), normal((2, 4, 9), (4, 2, 3), (4,))),
+    "Conv1d of a large batch": (lambda: ops.Conv1d(2, 1), normal((33, 1, 5), (2, 1, 3), (2,))),
+    "ConvTranspose2d": (lambda: ops.ConvTranspose2d(2, 1, 1), normal((2, 4, 4, 3), (4, 3, 3, 3), (3,))),
+    "ConvTranspose2d with groups": (
+        lambda: ops.ConvTranspose2d((2, 1), (1, 2), (1, 0), (1, 2), 2), normal((2, 4, 3, 5), (4, 2, 3, 3), (4,)),
+    ),
+    "ConvTranspose1d": (lambda: ops.ConvTranspose1d(3, 1, 2), normal((2, 3, 4), (3, 3, 4), (3,))),
+    "Unfold": (lambda: ops.Unfold((3, 2), 1, 1, 2), normal((2, 3, 5, 4))),
+    "Fold": (lambda: ops.Fold((5, 4), (3, 2), 1, 1, 2), normal((2, 12, 9))),
+    "Pad": (lambda: ops.Pad((1, -1, 2, 0), 3.0), normal((2, 3, 3, 4))),
     "MaxPool2d": (lambda: ops.MaxPool2d(3, 2, 1), apart((2, 2, 5, 5))),
     "AvgPool2d": (lambda: ops.AvgPool2d(3, 2, 1), normal((2, 2, 5, 5))),
     "MaxPool2d with ceil_mode": (lambda: ops.MaxPool2d(2, ceil_mode=True), apart((2, 2, 5, 3))),
