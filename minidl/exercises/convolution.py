@@ -75,7 +75,7 @@ class Conv2d:
     cases=[
         dict(x=(2, 2, 3, 4), w=(2, 2, 3, 3), b=(2,), stride=1, padding=1),
         dict(x=(2, 2, 6, 5), w=(3, 2, 3, 2), b=(3,), stride=2, padding=0),
-        dict(x=(1, 1, 3, 4), w=(2, 1, 2, 3), b=(2,), stride=1, padding=0),
+        dict(x=(1, 1, 3, 4), w=(1, 1, 2, 3), b=(1,), stride=1, padding=0),
         dict(x=(3, 2, 4, 3), w=(1, 2, 1, 1), b=(1,), stride=1, padding=0),
         dict(x=(1, 2, 5, 4), w=(2, 2, 3, 3), b=(2,), stride=3, padding=2),
     ],
