@@ -1,5 +1,4 @@
-"""Worked solutions of the exercises, and mistakes to plant in them: a piece of the solution, what stands there
-instead, and words from what the check has to say."""
+"""Worked solutions of the exercises."""
 
 import numpy as np
 
@@ -168,127 +167,118 @@ class Hinge:
         return (gx * gy / len(gx),)
 
 
+class Nesterov(SGD):
+    def step(self, w, g):
+        self.v = self.momentum * self.v + g
+        step = g + self.momentum * self.v
+        return w - self.lr * step
+
+
+class Adagrad:
+    def __init__(self, lr=0.01, eps=1e-10):
+        self.lr, self.eps, self.v = lr, eps, 0
+
+    def step(self, w, g):
+        self.v = self.v + g**2
+        return w - self.lr * g / (np.sqrt(self.v) + self.eps)
+
+
+class RMSProp:
+    def __init__(self, lr=0.01, decay=0.99, eps=1e-8):
+        self.lr, self.decay, self.eps, self.v = lr, decay, eps, 0
+
+    def step(self, w, g):
+        self.v = self.decay * self.v + (1 - self.decay) * g**2
+        return w - self.lr * g / (np.sqrt(self.v) + self.eps)
+
+
+def iou(a, b):
+    low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
+    shared = np.maximum(high - low, 0).prod(axis=2)
+    areas_a, areas_b = ((x[:, 2:] - x[:, :2]).prod(axis=1) for x in (a, b))
+    return shared / (areas_a[:, None] + areas_b - shared)
+
+
+def nms(boxes, scores, threshold):
+    kept, rest = [], np.argsort(-scores)
+    while len(rest):
+        best, rest = rest[0], rest[1:]
+        kept.append(best)
+        rest = rest[iou(boxes[[best]], boxes[rest])[0] <= threshold]
+    return np.array(kept)
+
+
+def encode(boxes, anchors):
+    size, anchor_size = boxes[:, 2:] - boxes[:, :2], anchors[:, 2:] - anchors[:, :2]
+    centre, anchor_centre = boxes[:, :2] + size / 2, anchors[:, :2] + anchor_size / 2
+    return np.hstack([(centre - anchor_centre) / anchor_size, np.log(size / anchor_size)])
+
+
+def average_precision(precision, recall, voc07):
+    if voc07:
+        return sum(np.max(precision[recall >= i / 10], initial=0) for i in range(11)) / 11
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    return (np.diff(recall, prepend=0) * best).sum()
+
+
+class Conv1d:
+    def __init__(self, stride=1, padding=0):
+        self.s, self.p = stride, padding
+
+    def forward(self, x, w):
+        xp = np.pad(x, self.p)
+        self.saved = xp, w
+        return np.lib.stride_tricks.sliding_window_view(xp, len(w))[:: self.s] @ w
+
+    def backward(self, gy):
+        xp, w = self.saved
+        gx, gw = np.zeros_like(xp), np.zeros_like(w)
+        for i, g in enumerate(gy):
+            window = slice(i * self.s, i * self.s + len(w))
+            gx[window] += g * w
+            gw += g * xp[window]
+        return gx[self.p : len(xp) - self.p], gw
+
+
+def convolution_matrix(w, length, stride=1, padding=0):
+    rows = (length + 2 * padding - len(w)) // stride + 1
+    A = np.zeros((rows, length + 2 * padding), w.dtype)
+    for i in range(rows):
+        A[i, i * stride : i * stride + len(w)] = w
+    return A[:, padding : padding + length]
+
+
+class ConvTranspose2d:
+    def __init__(self, stride=1, padding=0):
+        self.s, self.p = stride, padding
+
+    def taps(self, x, w):
+        for i, j in np.ndindex(*w.shape[2:]):
+            rows, columns = (slice(k, k + self.s * n, self.s) for k, n in zip((i, j), x.shape[2:], strict=True))
+            yield i, j, (slice(None), slice(None), rows, columns)
+
+    def forward(self, x, w):
+        self.saved = x, w
+        sizes = [(n - 1) * self.s + k for n, k in zip(x.shape[2:], w.shape[2:], strict=True)]
+        y = np.zeros((len(x), w.shape[1], *sizes), x.dtype)
+        for i, j, place in self.taps(x, w):
+            y[place] += np.einsum("nchw,co->nohw", x, w[:, :, i, j])
+        return y[:, :, self.p : sizes[0] - self.p, self.p : sizes[1] - self.p]
+
+    def backward(self, gy):
+        (x, w), p = self.saved, self.p
+        gy = np.pad(gy, ((0, 0), (0, 0), (p, p), (p, p)))
+        gx, gw = np.zeros_like(x), np.zeros_like(w)
+        for i, j, place in self.taps(x, w):
+            gx += np.einsum("nohw,co->nchw", gy[place], w[:, :, i, j])
+            gw[:, :, i, j] = np.einsum("nchw,nohw->co", x, gy[place])
+        return gx, gw
+
+
 SOLUTIONS = {
     "linear": Linear, "relu": ReLU, "softmax_cross_entropy": SoftmaxCrossEntropy, "conv2d": Conv2d,
     "max_pool2d": MaxPool2d, "batch_norm": BatchNorm, "dropout": Dropout, "sgd_momentum": SGD, "adam": Adam,
-    "im2col": im2col, "hinge": Hinge,
+    "im2col": im2col, "hinge": Hinge, "nesterov": Nesterov, "adagrad": Adagrad, "rmsprop": RMSProp, "iou": iou,
+    "conv_transpose2d": ConvTranspose2d, "convolution_matrix": convolution_matrix, "conv1d": Conv1d,
+    "non_maximum_suppression": nms, "box_coding": encode, "average_precision": average_precision,
 }  # fmt: skip
-
-PLANTED = {
-    "linear": [
-        (" + b", "", "bias is left out"),
-        ("w.T", "w", "weights are used transposed"),
-        ("gy.sum(0)", "gy", "not summed over the batch"),
-        ("gy.sum(0)", "gy.sum(1)", "wrong axis"),
-        ("gy.sum(0)", "gy.mean(0)", "gb is divided by N"),
-        ("gy @ w,", "gy @ w.T,", "transposed in gx"),
-        ("gy.T @ x", "x.T @ gy", "gw is transposed"),
-        ("gy.T @ x", "-gy.T @ x", "gw has the wrong sign"),
-        ("return gy @ w, gy.T @ x", "return gy.T @ x, gy @ w", "in the place of gx stands gw"),
-    ],
-    "relu": [
-        ("gy * (self.x > 0)", "gy", "negative as well"),
-        ("gy * (self.x > 0)", "gy * (gy > 0)", "instead of where x is"),
-        ("gy * (self.x > 0)", "self.x > 0", "without gy"),
-        ("self.x > 0", "self.x < 0", "wrong side"),
-        ("maximum", "minimum", "min(x, 0)"),
-        ("np.maximum(x, 0)", "abs(x)", "absolute value"),
-        ("np.maximum(x, 0)", "x > 0", "0 or 1"),
-    ],
-    "softmax_cross_entropy": [
-        (".mean()", ".sum()", "added, not averaged"),
-        (" / len(gx)", "", "N times too large"),
-        ("axis=1", "axis=0", "wrong axis"),
-        ("x - x.max(axis=1, keepdims=True)", "x", "overflow"),
-        ("-log_p[", "log_p[", "minus sign"),
-        ("-= 1", "-= 0", "targets are not subtracted"),
-        (" * gy", "", "gy is left out"),
-        ("self.targets].mean()", "self.targets]", "losses are not averaged"),
-        ("-log_p[np", "-np.exp(log_p)[np", "log is left out"),
-    ],
-    "conv2d": [
-        (" + b[:, None, None]", "", "bias is left out"),
-        ("views, w)", "views, w[:, :, ::-1, ::-1])", "kernel is flipped."),
-        ("[:, :, ::s, ::s]", "", "stride is left out"),
-        ("gxp[:, :, p : gxp.shape[2] - p, p : gxp.shape[3] - p]", "gxp", "padding is not cut off"),
-        ("+= np", "= np", "overwrite each other"),
-        ("gy[:, :, i, j], w)", "gy[:, :, i, j], w[:, :, ::-1, ::-1])", "flipped in gx"),
-        ("(0, 2, 3)", "(2, 3)", "not summed over the batch"),
-        ("(0, 2, 3)", "0", "not summed over the positions"),
-        ('"nohw,nchwkl->ockl"', '"nohw,nchwkl->cokl"', "channels of gw are swapped"),
-        ("gy, views)", "gy, views) / len(gy)", "gw is divided by N"),
-        ("ockl->nohw", "cokl->nohw", "channels of w are swapped"),
-    ],
-    "max_pool2d": [
-        ("flat.max(axis=2)", "np.maximum(0, flat.max(axis=2))", "starts from 0"),
-        ("flat.max(axis=2)", "flat.mean(axis=2)", "mean of each window"),
-        ("flat.max(axis=2)", "flat.min(axis=2)", "smallest value"),
-        ("flat.argmax(axis=2)", "flat.shape[2] - 1 - flat[..., ::-1].argmax(axis=2)", "last of equal values"),
-        ("+= gy", "= gy", "overwrite each other"),
-        ("flat.argmax(axis=2)", "0", "corner of the window"),
-        ("flat.argmax(axis=2)", "flat.argmin(axis=2)", "goes to the smallest"),
-        ("kernel_size, stride\n", "kernel_size, kernel_size\n", "stride is left out"),
-    ],
-    "batch_norm": [
-        ("x.var(axes, keepdims=True)", "x.var(axes, keepdims=True, ddof=1)", "divided by n - 1"),
-        ("np.sqrt(variance + self.eps)", "np.sqrt(variance) + self.eps", "outside the root"),
-        ("np.sqrt(variance + self.eps)", "variance + self.eps", "not by its root"),
-        ("g - through_mean - ", "g - ", "through the mean"),
-        ("g - through_mean - through_variance", "g - through_mean", "through the variance"),
-        ("g - through_mean - through_variance", "g", "taken for constants"),
-        ("g = gy * self.w", "g = gy", "w is left out of gx"),
-        ("axes = (0, 2, 3)\n        mean", "axes = (2, 3)\n        mean", "each image has"),
-        ("axes = (0, 2, 3)\n        mean", "axes = (1, 2, 3)\n        mean", "normalized together"),
-        ("gy.sum(axes)", "gy.sum((2, 3))", "gb is not summed over the batch"),
-        ("(gy * self.xhat).sum(axes)", "(gy * self.xhat).mean(axes)", "gw is averaged"),
-    ],
-    "dropout": [
-        ("x * self.mask / (1 - self.p)", "x * self.mask", "not rescaled"),
-        ("x * self.mask / (1 - self.p)", "x * self.mask / self.p", "divided by p"),
-        ("gy * self.mask / (1 - self.p)", "gy * self.mask", "gx is not rescaled"),
-        ("gy * self.mask / (1 - self.p)", "gy", "does not know the mask"),
-        ("gy * self.mask /", "gy * (np.random.random(gy.shape) >= self.p) /", "masks of forward and backward differ"),
-        (">=", "<", "probability to stay"),
-        ("x.shape", "x.shape[1:]", "the same mask"),
-        ("x * self.mask / (1 - self.p)", "x", "nothing is dropped."),
-    ],
-    "sgd_momentum": [
-        ("w - self.lr", "w + self.lr", "uphill"),
-        ("self.v = self.momentum * self.v + g", "self.v = g - self.momentum * self.v", "sign of the momentum"),
-        ("self.momentum * self.v + g", "g", "momentum is left out"),
-        ("self.v + g", "self.v + (1 - self.momentum) * g", "damped"),
-        ("self.momentum * self.v + g", "self.momentum * (self.v + g)", "multiplied by momentum too"),
-        ("self.lr * self.v", "self.v", "lr is left out"),
-        ("self.v + g", "self.v + self.lr * g", "lr is used twice"),
-    ],
-    "adam": [
-        ("self.m / (1 - self.b1**self.t)", "self.m", "correction of m is left out"),
-        ("self.v / (1 - self.b2**self.t)", "self.v", "correction of v is left out"),
-        ("w - self.lr", "w + self.lr", "uphill"),
-        ("np.sqrt(v) + self.eps", "np.sqrt(v + self.eps)", "inside the root"),
-        ("np.sqrt(v)", "v", "root of v is left out"),
-        ("g**2", "abs(g)", "not squared"),
-        ("self.t += 1", "self.t += 1 + (self.t == 0)", "one step ahead"),
-        ("(self.b1, self.b2)", "(self.b2, self.b1)", "swapped"),
-        (" + self.eps)", ")", "eps is left out"),
-    ],
-    "im2col": [
-        ("(1, 4, 5, 0, 2, 3)", "(1, 4, 5, 2, 3, 0)", "images fastest"),
-        ("(1, 4, 5, 0, 2, 3)", "(1, 4, 5, 0, 3, 2)", "down each column"),
-        ("(1, 4, 5, 0, 2, 3)", "(4, 5, 1, 0, 2, 3)", "channels fastest"),
-        ("(1, 4, 5, 0, 2, 3)", "(1, 5, 4, 0, 2, 3)", "columns of the kernel are swapped"),
-        ("[:, :, ::stride, ::stride]", "", "stride is left out"),
-        ("p = kernel_size, padding", "p = kernel_size, 0", "padding is left out"),
-        (".reshape(x.shape[1] * kh * kw, -1)", ".reshape(x.shape[1] * kh * kw, -1).T", "y is transposed"),
-    ],
-    "hinge": [
-        ("margins[rows, self.targets] = 0", "pass", "right class is counted"),
-        (" / len(x)", "", "added, not averaged"),
-        ("[:, None] + 1", "[:, None]", "margin of 1"),
-        ("x - x[rows, self.targets][:, None]", "x[rows, self.targets][:, None] - x", "wrong way round"),
-        ("-= gx.sum(axis=1)", "= 0", "gets no gradient"),
-        ("-= gx.sum(axis=1)", "= -1", "gets -1"),
-        (" / len(gx)", "", "N times too large"),
-        ("gx * gy /", "gx /", "gy is left out"),
-    ],
-}

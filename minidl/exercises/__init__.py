@@ -8,7 +8,7 @@
 ...     def backward(self, gy):
 ...         return (gy,)
 >>> exercises.check("relu", ReLU)
-relu: not yet right. gy passes where x is negative as well.
+relu: not yet right: gy passes where x is negative as well.
   hint: What is the slope left of 0?
   case: x (3, 4)
 
@@ -18,7 +18,7 @@ with the start. `check` compares with loops written from the definition and with
 
 from difflib import get_close_matches
 
-from . import convolution, layers, losses, normalization, optimizers, pooling
+from . import boxes, convolution, layers, losses, normalization, optimizers, pooling, transposed
 from .exercise import Exercise, FunctionExercise, Mistake, OpExercise, OptimizerExercise
 from .result import Result
 
@@ -27,7 +27,7 @@ __all__ = [
     "hint", "names", "show",
 ]  # fmt: skip
 
-_topics = (layers, losses, convolution, pooling, normalization, optimizers)
+_topics = (layers, losses, convolution, transposed, pooling, normalization, optimizers, boxes)
 _exercises = {exercise.name: exercise for topic in _topics for exercise in topic.EXERCISES}
 
 

@@ -61,7 +61,7 @@ def late_step(w, g, state, t, lr, momentum):
 
 
 def forgetful_step(w, g, state, t, lr, momentum):
-    return w - lr * (momentum * 0 + g)
+    return w - lr * g
 
 
 def doubled_step(w, g, state, t, lr, momentum):
@@ -202,4 +202,178 @@ vhat = v / (1 - b2^t); m and v start at 0. lr, betas and eps go to __init__.
     ],
 )
 
-EXERCISES = [SGD_MOMENTUM, ADAM]
+
+def nesterov_step(w, g, state, t, lr, momentum, ahead=None):
+    state["v"] = momentum * state["v"] + g
+    return w - lr * (g + (momentum if ahead is None else ahead) * state["v"])
+
+
+def nesterov_old_v(w, g, state, t, lr, momentum):
+    """The look ahead uses v from before the step: the same as plain momentum, and so easily overlooked."""
+    step = g + momentum * state["v"]
+    state["v"] = momentum * state["v"] + g
+    return w - lr * step
+
+
+def nesterov_overwriting(w, g, state, t, lr, momentum):
+    """What is gathered is the step, with the look ahead in it."""
+    v = momentum * state["v"] + g
+    state["v"] = g + momentum * v
+    return w - lr * state["v"]
+
+
+NESTEROV = OptimizerExercise(
+    name="nesterov",
+    summary="momentum that looks ahead",
+    task=f"""\
+Nesterov's momentum, in PyTorch's form: v = momentum v + g, then w = w - lr (g + momentum v); v starts at 0.
+lr and momentum go to __init__. {STEPS}""",
+    starter=FRAME.format(name="Nesterov", settings="lr, momentum", store="self.lr, self.momentum = lr, momentum"),
+    tip="Only the last line differs from plain momentum: the new v is used once more.",
+    inputs=("w", "g"),
+    oracle=path(nesterov_step),
+    cases=[
+        dict(w=(3,), g=(4, 3), lr=0.1, momentum=0.9),
+        dict(w=(2, 3), g=(3, 2, 3), lr=0.5, momentum=0.5),
+        dict(w=(2,), g=(5, 2), lr=0.3, momentum=0.1),
+    ],
+    mistakes=[
+        Mistake("y", "the step goes uphill", changed(nesterov_step, lr=lambda r: -r.lr), "The loss should fall."),
+        Mistake(
+            "y",
+            "the sign of the momentum is wrong",
+            changed(nesterov_step, momentum=lambda r: -r.momentum),
+            "The new step should go on where the last one went.",
+        ),
+        Mistake("y", "this is plain momentum", wrong(nesterov_old_v), "Which v, the old or the new one, looks ahead?"),
+        Mistake(
+            "y",
+            "v is added without its momentum",
+            changed(nesterov_step, ahead=lambda r: 1.0),
+            "v itself is damped once more before it is added.",
+        ),
+        Mistake(
+            "y", "the step is kept in the place of v", wrong(nesterov_overwriting), "v does not hold the look ahead."
+        ),
+        Mistake("y", "lr is left out", changed(nesterov_step, lr=lambda r: 1.0), "How long should a step be?"),
+        Mistake(
+            "y",
+            "the gradient itself is left out of the step",
+            lambda r: path(momentum_step)(r.w, r.g * r.momentum, **r.settings),
+            "Two terms make the step.",
+        ),
+    ],
+)
+
+
+def adagrad_step(w, g, state, t, lr, eps, root=True, square=True, inside=False, divide=1):
+    state["v"] = state["v"] + (g * g if square else abs(g))
+    v = state["v"] / (t if divide == "t" else 1)
+    if inside:
+        return w - lr * g / np.sqrt(v + eps)
+    return w - lr * g / ((np.sqrt(v) if root else v) + eps)
+
+
+def rmsprop_step(w, g, state, t, lr, decay, eps, root=True, square=True, inside=False, new=None):
+    state["v"] = decay * state["v"] + ((1 - decay) if new is None else new) * (g * g if square else abs(g))
+    if inside:
+        return w - lr * g / np.sqrt(state["v"] + eps)
+    return w - lr * g / ((np.sqrt(state["v"]) if root else state["v"]) + eps)
+
+
+def late_scale(step):
+    """The step is scaled with v from before this gradient."""
+
+    def late(w, g, state, t, **settings):
+        scale = np.sqrt(state["v"]) + settings["eps"]
+        step(w, g, state, t, **settings)
+        return w - settings["lr"] * g / scale
+
+    return late
+
+
+def without_memory(step):
+    return lambda w, g, state, t, **settings: step(w, g, {"v": 0}, t, **settings)
+
+
+def scaled_mistakes(step):
+    """The mistakes that Adagrad and RMSProp have in common."""
+    return [
+        Mistake("y", "the step goes uphill", changed(step, lr=lambda r: -r.lr), "The loss should fall."),
+        Mistake(
+            "y", "the root of v is left out", changed(step, root=lambda r: False), "Which unit has v, and which g?"
+        ),
+        Mistake(
+            "y", "the gradient is not squared in v", changed(step, square=lambda r: False), "v is made of squares."
+        ),
+        Mistake("y", "eps is added inside the root", changed(step, inside=lambda r: True), "What does the root span?"),
+        Mistake("y", "eps is left out", changed(step, eps=lambda r: 0.0), "What if v is 0?"),
+        Mistake("y", "v is forgotten between the steps", wrong(without_memory(step)), "Where does v live?"),
+        Mistake("y", "the step uses v from before this gradient", wrong(late_scale(step)), "Which line comes first?"),
+    ]
+
+
+ADAGRAD = OptimizerExercise(
+    name="adagrad",
+    summary="steps scaled by the sum of squared gradients",
+    task=f"""\
+Adagrad (Duchi et al. 2011): v = v + g^2, then w = w - lr g / (sqrt(v) + eps), element by element; v starts at 0.
+lr and eps go to __init__. {STEPS}""",
+    starter=FRAME.format(name="Adagrad", settings="lr=0.01, eps=1e-10", store="self.lr, self.eps = lr, eps"),
+    tip="In the first step, each element moves by almost lr, whatever its gradient.",
+    inputs=("w", "g"),
+    oracle=path(adagrad_step),
+    cases=[
+        dict(w=(3,), g=(4, 3), lr=0.1, eps=0.01),
+        dict(w=(2, 3), g=(3, 2, 3), lr=0.5, eps=0.1),
+        dict(w=(2,), g=(5, 2), lr=0.01, eps=1e-3),
+    ],
+    mistakes=[
+        *scaled_mistakes(adagrad_step),
+        Mistake("y", "v is averaged over the steps", changed(adagrad_step, divide=lambda r: "t"), "v is a sum."),
+    ],
+)
+
+RMSPROP = OptimizerExercise(
+    name="rmsprop",
+    summary="steps scaled by a running mean of squared gradients",
+    task=f"""\
+RMSProp (Tieleman and Hinton 2012): v = decay v + (1 - decay) g^2, then w = w - lr g / (sqrt(v) + eps), element by
+element; v starts at 0. lr, decay and eps go to __init__. {STEPS}""",
+    starter=FRAME.format(
+        name="RMSProp",
+        settings="lr=0.01, decay=0.99, eps=1e-8",
+        store="self.lr, self.decay, self.eps = lr, decay, eps",
+    ),
+    tip="Unlike Adagrad's sum, a running mean forgets.",
+    inputs=("w", "g"),
+    oracle=path(rmsprop_step),
+    cases=[
+        dict(w=(3,), g=(4, 3), lr=0.1, decay=0.9, eps=0.01),
+        dict(w=(2, 3), g=(3, 2, 3), lr=0.5, decay=0.6, eps=0.1),
+        dict(w=(2,), g=(5, 2), lr=0.01, decay=0.99, eps=1e-3),
+    ],
+    mistakes=[
+        *scaled_mistakes(rmsprop_step),
+        Mistake(
+            "y",
+            "v is a sum, nothing is forgotten",
+            lambda r: path(adagrad_step)(r.w, r.g, lr=r.lr, eps=r.eps),
+            "A mean.",
+        ),
+        Mistake(
+            "y",
+            "decay and 1 - decay are swapped",
+            changed(rmsprop_step, decay=lambda r: 1 - r.decay),
+            "A decay near 1 remembers long.",
+        ),
+        Mistake(
+            "y",
+            "the new square is not multiplied by 1 - decay",
+            changed(rmsprop_step, new=lambda r: 1.0),
+            "The two weights of a running mean add up to 1.",
+        ),
+    ],
+)
+
+EXERCISES = [SGD_MOMENTUM, ADAM, NESTEROV, ADAGRAD, RMSPROP]

@@ -17,7 +17,7 @@ class Result:
     """The outcome of a check: `ok`, and the reasons. It prints itself, and counts as true if the answer is right.
 
     >>> Result("linear", False, "gw is transposed", "Write the shapes beside the formula.")
-    linear: not yet right. gw is transposed.
+    linear: not yet right: gw is transposed.
       hint: Write the shapes beside the formula.
     """
 
@@ -41,7 +41,7 @@ class Result:
 
     @property
     def _verdict(self):
-        return f"right ({self.message})" if self.ok else f"not yet right. {self.message}."
+        return f"right ({self.message})" if self.ok else f"not yet right: {self.message}."
 
     @property
     def _details(self):
