@@ -1,4 +1,4 @@
-"""The command line: minidl train | eval | predict | summary | data.
+"""The command line: minidl train | eval | predict | summary | data | exercises.
 
 Each command has a module of its own with `add_parser` and a function that does the work. What is slow to import
 (matplotlib, Pillow, the models) is imported by the command that needs it, so that `minidl --help` is quick.
@@ -9,7 +9,7 @@ import sys
 import traceback
 import warnings
 
-from minidl.cli import data, evaluate, predict, summary, train
+from minidl.cli import data, evaluate, exercises, predict, summary, train
 from minidl.cli.options import Parser, UsageError
 from minidl.cli.version import Version
 
@@ -25,13 +25,14 @@ examples:
   minidl summary resnet20                   layers, sizes, parameters
   minidl data fetch cifar10                 download a data set
   minidl train --model resnet20 --data cifar10 --augment
+  minidl exercises                          write ops yourself, and have them checked
 
 `minidl COMMAND --help` explains a command and its options.
 """
 
 
 def main(argv=None):
-    """Run a command; returns the exit status: 0, 2 for a user's error, 130 after Ctrl-C."""
+    """Run a command; returns the exit status: 0, 1 for a wrong answer, 2 for a user's error, 130 after Ctrl-C."""
     debug = "--debug" in (sys.argv[1:] if argv is None else argv)
     try:
         arguments = build_parser().parse_args(argv)
@@ -40,7 +41,7 @@ def main(argv=None):
                 warnings.simplefilter("ignore", RuntimeWarning)
             arguments.run(arguments)
         sys.stdout.flush()
-    except SystemExit as exit:  # --help and --version
+    except SystemExit as exit:  # --help, --version, and a wrong answer to an exercise
         return exit.code or 0
     except BrokenPipeError:  # the reader has gone (| head): end quietly, and let nothing more be written there
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,7 +62,7 @@ def build_parser():
     )
     parser.add_argument("--version", action=Version, help="show the versions of minidl, NumPy and Python, and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (train, evaluate, predict, summary, data):
+    for module in (train, evaluate, predict, summary, data, exercises):
         module.add_parser(commands)
     return parser
 
