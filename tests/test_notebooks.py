@@ -78,3 +78,13 @@ def test_numbers_to_be_compared_in_the_quick_start_agree():
         by_hand, by_the_op = numbers[cell]
         assert by_hand == pytest.approx(by_the_op, abs=1e-9)
     assert numbers["difference"] == [pytest.approx(by_the_op, abs=1e-5)]
+
+
+def test_three_ways_to_one_gradient_in_the_lesson_on_autograd():
+    printed = execute(FOLDER / "01_autograd.ipynb")
+    numbers = {cell: re.findall(r"-\d+\.\d+", printed[cell]) for cell in ("chain-rule", "measure", "value-chain")}
+    assert numbers["chain-rule"] == numbers["value-chain"] and numbers["measure"] == numbers["chain-rule"][:1]
+    backward, measured = (re.findall(r"-?\d+\.\d+", line) for line in printed["swish-measured"].splitlines())
+    assert [float(n) for n in backward] == pytest.approx([float(n) for n in measured], abs=1e-7)
+    one_layer, two_layers = (float(n) for n in re.findall(r"loss (\d+\.\d+)", printed["training"]))
+    assert two_layers < 0.05 < 0.5 < one_layer
