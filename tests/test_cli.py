@@ -276,7 +276,8 @@ def test_data_show_draws_some_of_each_class(place, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "argv", [[], ["train"], ["eval"], ["predict"], ["summary"], ["data"], ["data", "fetch"], ["data", "show"]]
+    "argv",
+    [[], ["train"], ["eval"], ["predict"], ["summary"], ["data"], ["data", "fetch"], ["data", "show"], ["exercises"]],
 )
 def test_help_explains(capsys, monkeypatch, argv):
     monkeypatch.setenv("COLUMNS", "80")

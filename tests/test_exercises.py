@@ -280,6 +280,16 @@ def test_an_object_in_the_place_of_its_class():
         exercises.check("relu", exercise_solutions.ReLU())
 
 
+def test_settings_that_an_answer_changes_stay_right_for_the_next():
+    class Spoiler(exercise_solutions.SoftmaxCrossEntropy):
+        def __init__(self, targets):
+            targets[:] = 0
+            self.targets = targets
+
+    assert not exercises.check("softmax_cross_entropy", Spoiler)
+    assert exercises.check("softmax_cross_entropy", exercise_solutions.SoftmaxCrossEntropy)
+
+
 def test_an_unknown_name():
     with pytest.raises(ValueError, match="unknown exercise 'conv2': did you mean conv2d"):
         exercises.check("conv2", SOLUTIONS["conv2d"])

@@ -25,7 +25,7 @@ examples:
   minidl summary resnet20                   layers, sizes, parameters
   minidl data fetch cifar10                 download a data set
   minidl train --model resnet20 --data cifar10 --augment
-  minidl exercises                          write ops yourself, and have them checked
+  minidl exercises                          ops to write yourself
 
 `minidl COMMAND --help` explains a command and its options.
 """

@@ -10,7 +10,7 @@ action, lists them.
 EPILOG = """\
 examples:
   minidl exercises
-  minidl exercises show conv2d > conv2d.py
+  minidl exercises show conv2d
   minidl exercises check conv2d conv2d.py
 """
 

@@ -1,5 +1,7 @@
 """Running what a student wrote, and the numbers that it is compared with."""
 
+from copy import deepcopy
+
 import numpy as np
 
 from .result import error_in_answer
@@ -15,7 +17,7 @@ def apply(function, arrays, settings=None, watched=None, may_change=()):
     before = {name: array.copy() for name, array in watched.items()}
     try:
         with np.errstate(all="ignore"):
-            result = function(*arrays.values(), **(settings or {}))
+            result = function(*arrays.values(), **deepcopy(settings or {}))
     except Exception as error:
         raise Fault(*error_in_answer(error)) from error
     for name, array in watched.items():

@@ -1,6 +1,7 @@
 """What a check says: right, or wrong and why."""
 
 import linecache
+import os
 import sysconfig
 import traceback
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-LIBRARIES = tuple({str(Path(__file__).parents[1]), *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))})
+_folders = [Path(__file__).parents[1], *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))]
+LIBRARIES = tuple(os.path.join(folder, "") for folder in _folders)
 
 
 @dataclass(repr=False)

@@ -183,8 +183,8 @@ CONV_TRANSPOSE2D = OpExercise(
     name="conv_transpose2d",
     summary="transposed convolution, which makes images larger",
     task="""\
-Each value x[n, c, i, j] puts x[n, c, i, j] w[c] on the output of image n, top left corner at (stride i, stride j); where
-these overlap they are added. Then `padding` rows and columns are cut off on each side. That is the transpose of
+Each value x[n, c, i, j] puts x[n, c, i, j] w[c] on the output of image n, top left corner at (stride i, stride j);
+where these overlap they are added. Then `padding` rows and columns are cut off on each side. That is the transpose of
 the convolution with the same stride and padding.
 Shapes: x (N, C, H, W), w (C, O, kh, kw), y (N, O, OH, OW), OH = (H - 1) stride + kh - 2 padding, OW likewise.
 There is no bias. backward takes gy, of the shape of y, and returns (gx, gw).""",
