@@ -225,9 +225,34 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
     return ops.BatchNorm(_array(running_mean), _array(running_var), training, momentum, eps)(x, weight, bias)
 
 
+def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
+    """Normalize over the last axes, those of normalized_shape, of each image by itself; see ops.LayerNorm."""
+    return ops.LayerNorm(normalized_shape, eps)(x, weight, bias)
+
+
+def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
+    """Normalize over groups of channels of each image by itself; see ops.GroupNorm."""
+    return ops.GroupNorm(num_groups, eps)(x, weight, bias)
+
+
+def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
+    """x / (k + alpha * mean of x^2 over `size` neighbouring channels)^beta; see ops.LocalResponseNorm."""
+    return ops.LocalResponseNorm(size, alpha, beta, k)(x)
+
+
 def dropout(x, p=0.5, training=True):
     """Set each element to 0 with probability p and scale the others by 1 / (1 - p); nothing outside training."""
     return ops.Dropout(p)(x) if training and p else x
+
+
+def dropout2d(x, p=0.5, training=True):
+    """dropout of whole channels of images (N, C, H, W)."""
+    return ops.Dropout2d(p)(x) if training and p else x
+
+
+def stochastic_depth(x, p, mode="row", training=True):
+    """dropout of each whole image (mode "row") or of the whole batch ("batch"): x is what a residual branch adds."""
+    return ops.StochasticDepth(p, mode)(x) if training and p else x
 
 
 def relu(x):
@@ -238,6 +263,46 @@ def relu(x):
 def leaky_relu(x, negative_slope=0.01):
     """x where x > 0, else negative_slope x"""
     return ops.LeakyReLU(negative_slope)(x)
+
+
+def prelu(x, weight):
+    """x where x > 0, else weight x; weight (1,), or (C,) for x (N, C, ...)."""
+    return ops.PReLU()(x, weight)
+
+
+def relu6(x):
+    """min(max(x, 0), 6)"""
+    return ops.ReLU6()(x)
+
+
+def maxout(x, pieces, dim=1):
+    """The largest of each group of `pieces` channels that follow each other; see ops.Maxout."""
+    return ops.Maxout(pieces, dim)(x)
+
+
+def elu(x, alpha=1.0):
+    """x where x > 0, else alpha (e^x - 1)"""
+    return ops.ELU(alpha)(x)
+
+
+def selu(x):
+    """elu scaled so that mean 0 and variance 1 are kept from layer to layer; see ops.SELU."""
+    return ops.SELU()(x)
+
+
+def gelu(x, approximate="none"):
+    """x Phi(x), Phi the cumulative normal distribution, or with approximate="tanh" nearly so; see ops.GELU."""
+    return ops.GELU(approximate)(x)
+
+
+def silu(x):
+    """x sigmoid(x)"""
+    return ops.SiLU()(x)
+
+
+def softplus(x, beta=1.0, threshold=20.0):
+    """log(1 + e^(beta x)) / beta, and x where beta x > threshold"""
+    return ops.Softplus(beta, threshold)(x)
 
 
 def sigmoid(x):

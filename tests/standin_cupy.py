@@ -15,8 +15,8 @@ synchronizations = 0
 
 # What minidl uses of CuPy's module: ufuncs, which also take out=, and other functions with the arguments they take.
 UFUNCS = {
-    "abs", "absolute", "add", "arctan", "ceil", "cos", "divide", "equal", "exp", "expm1", "floor", "greater",
-    "greater_equal", "isfinite", "isnan", "less", "less_equal", "log", "log1p", "logical_and", "logical_not",
+    "abs", "absolute", "add", "arctan", "ceil", "cos", "divide", "equal", "exp", "expm1", "floor", "fmax", "fmin",
+    "greater", "greater_equal", "isfinite", "isnan", "less", "less_equal", "log", "log1p", "logical_and", "logical_not",
     "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal", "power", "reciprocal", "rint", "sign",
     "sin", "sqrt", "square", "subtract", "tan", "tanh", "true_divide", "trunc",
 }  # fmt: skip

@@ -15,6 +15,7 @@ from minidl.autograd import Op
 
 ABSTRACT = {
     "Op", "Reduction", "Convolution", "Windows", "Pool2d", "AdaptivePool2d", "Unpool", "Region", "WeightedRegion",
+    "Pointwise", "SampleNorm",
 }  # fmt: skip
 NO_GRADIENT_OF_ITS_OWN = {"ToDevice"}  # moves arrays, see test_backend.py
 
@@ -48,9 +49,14 @@ def apart(*shapes):
     return lambda rng: [away_from_kinks(rng, *shape) for shape in shapes]
 
 
-def dropout():
-    minidl.manual_seed(5)
-    return ops.Dropout(0.4)
+def seeded(op, *settings):
+    """What makes the op anew with the same random numbers each time."""
+
+    def make():
+        minidl.manual_seed(5)
+        return op(*settings)
+
+    return make
 
 
 LABELS = np.array([[2, 0, -100], [1, 1, 3]])
@@ -85,6 +91,17 @@ CASES = {
     "Concatenate": (lambda: OPS.Concatenate(1), normal((2, 3), (2, 1), (2, 4))),
     "ReLU": (ops.ReLU, apart((4, 5))),
     "LeakyReLU": (lambda: ops.LeakyReLU(0.2), apart((4, 5))),
+    "PReLU": (ops.PReLU, lambda rng: [*apart((2, 3, 4))(rng), rng.standard_normal(3)]),
+    "PReLU of one slope": (ops.PReLU, lambda rng: [*apart((4, 5))(rng), rng.standard_normal(1)]),
+    "ReLU6": (ops.ReLU6, lambda rng: [3 * away_from_kinks(rng, 4, 5) + 3]),
+    "Maxout": (lambda: ops.Maxout(3), apart((2, 6, 4))),
+    "Maxout of the last axis": (lambda: ops.Maxout(2, -1), apart((3, 4))),
+    "ELU": (lambda: ops.ELU(1.5), apart((4, 5))),
+    "SELU": (ops.SELU, apart((4, 5))),
+    "GELU": (ops.GELU, normal((4, 5))),
+    "GELU by tanh": (lambda: ops.GELU("tanh"), normal((4, 5))),
+    "SiLU": (ops.SiLU, normal((4, 5))),
+    "Softplus": (lambda: ops.Softplus(2.0), normal((4, 5))),
     "Sigmoid": (ops.Sigmoid, normal((4, 5))),
     "Tanh": (ops.Tanh, normal((4, 5))),
     "Softmax": (lambda: ops.Softmax(1), normal((2, 5, 3))),
@@ -128,7 +145,15 @@ CASES = {
     "BatchNorm in evaluation": (
         lambda: ops.BatchNorm(np.arange(4.0), np.arange(1.0, 5), training=False), normal((3, 4, 2, 4), (4,), (4,)),
     ),
-    "Dropout": (dropout, normal((4, 5))),
+    "LayerNorm": (lambda: ops.LayerNorm((3, 4)), normal((2, 2, 3, 4), (3, 4), (3, 4))),
+    "GroupNorm": (lambda: ops.GroupNorm(2), normal((2, 6, 2, 4), (6,), (6,))),
+    "GroupNorm of rows": (lambda: ops.GroupNorm(2), normal((3, 8), (8,), (8,))),
+    "LocalResponseNorm": (lambda: ops.LocalResponseNorm(3, 2.0, 0.75, 1.5), normal((2, 5, 2, 3))),
+    "LocalResponseNorm of even size": (lambda: ops.LocalResponseNorm(4, 3.0, 0.5), normal((2, 5, 2, 3))),
+    "Dropout": (seeded(ops.Dropout, 0.4), normal((4, 5))),
+    "Dropout2d": (seeded(ops.Dropout2d, 0.4), normal((3, 4, 2, 2))),
+    "StochasticDepth": (seeded(ops.StochasticDepth, 0.4), normal((6, 4))),
+    "StochasticDepth of a batch": (seeded(ops.StochasticDepth, 0.1, "batch"), normal((6, 4))),
     "CrossEntropy": (lambda: ops.CrossEntropy(LABELS, label_smoothing=0.1), normal((2, 4, 3))),
     "CrossEntropy with weights": (
         lambda: ops.CrossEntropy(LABELS, np.array([1.0, 2, 0.5, 3]), reduction="none"), normal((2, 4, 3)),

@@ -1,4 +1,4 @@
-"""Layers with weights (Linear, BatchNorm) and the small ones without (Dropout, Flatten, Identity)."""
+"""Layers with weights (Linear, BatchNorm) and the small ones without (Flatten, Identity)."""
 
 from math import sqrt
 
@@ -68,22 +68,6 @@ class BatchNorm2d(_BatchNorm):
     """Batch norm for images (N, C, H, W), one mean and variance a channel; see functional.batch_norm."""
 
     ndim, expected = 4, "(N, C, H, W)"
-
-
-class Dropout(Module):
-    """In training, set each element to 0 with probability p; see functional.dropout."""
-
-    def __init__(self, p=0.5):
-        super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p is a probability, from 0 to 1, got {p}")
-        self.p = p
-
-    def forward(self, x):
-        return F.dropout(x, self.p, self.training)
-
-    def extra_repr(self):
-        return f"p={self.p}"
 
 
 class Flatten(Module):

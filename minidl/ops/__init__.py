@@ -1,11 +1,13 @@
 """The operations of the lectures, one file a topic: each an Op with explicit forward and backward, usable alone."""
 
-from .activation import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from .activation import LeakyReLU, LogSoftmax, Maxout, PReLU, ReLU, ReLU6, Sigmoid, Softmax, Tanh
+from .activation_smooth import ELU, GELU, SELU, SiLU, Softplus
 from .convolution import Conv1d, Conv2d
-from .dropout import Dropout
+from .dropout import Dropout, Dropout2d, StochasticDepth
 from .linear import Linear
 from .loss import MSE, CrossEntropy
-from .normalization import BatchNorm
+from .normalization import BatchNorm, GroupNorm, LayerNorm
+from .normalization_local import LocalResponseNorm
 from .padding import Pad
 from .pointwise import Abs, Clip, Exp, Log, Sqrt, Where
 from .pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
@@ -16,8 +18,9 @@ from .upsampling import Interpolate, MaxUnpool2d, PixelShuffle, PixelUnshuffle, 
 
 __all__ = [
     "Abs", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BatchNorm", "Clip", "Conv1d", "Conv2d",
-    "ConvTranspose1d", "ConvTranspose2d", "CropAndResize", "CrossEntropy", "Dropout", "Exp", "Fold", "Interpolate",
-    "LeakyReLU", "Linear", "Log", "LogSoftmax", "MSE", "MaxPool2d", "MaxUnpool2d", "PSRoIPool", "Pad", "PixelShuffle",
-    "PixelUnshuffle", "ReLU", "RoIAlign", "RoIPool", "Sigmoid", "Softmax", "Sqrt", "Tanh", "Unfold", "UnpoolNails",
-    "UnpoolNearest", "Where",
+    "ConvTranspose1d", "ConvTranspose2d", "CropAndResize", "CrossEntropy", "Dropout", "Dropout2d", "ELU", "Exp", "Fold",
+    "GELU", "GroupNorm", "Interpolate", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm", "Log", "LogSoftmax",
+    "MSE", "MaxPool2d", "MaxUnpool2d", "Maxout", "PReLU", "PSRoIPool", "Pad", "PixelShuffle", "PixelUnshuffle", "ReLU",
+    "ReLU6", "RoIAlign", "RoIPool", "SELU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Sqrt", "StochasticDepth", "Tanh",
+    "Unfold", "UnpoolNails", "UnpoolNearest", "Where",
 ]  # fmt: skip
