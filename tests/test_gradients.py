@@ -13,7 +13,7 @@ import minidl
 from minidl import ops
 from minidl.autograd import Op
 
-ABSTRACT = {"Op", "Reduction", "Pool2d"}
+ABSTRACT = {"Op", "Reduction", "Pool2d", "Loss", "ClassLoss", "DifferenceLoss"}
 NO_GRADIENT_OF_ITS_OWN = {"ToDevice"}  # moves arrays, see test_backend.py
 
 
@@ -46,12 +46,19 @@ def apart(*shapes):
     return lambda rng: [away_from_kinks(rng, *shape) for shape in shapes]
 
 
+def pair_apart(rng):
+    """Two arrays whose differences are away from zero."""
+    target = rng.standard_normal((3, 4))
+    return [target + away_from_kinks(rng, 3, 4), target]
+
+
 def dropout():
     minidl.manual_seed(5)
     return ops.Dropout(0.4)
 
 
 LABELS = np.array([[2, 0, -100], [1, 1, 3]])
+CLASSES = np.array([3, 0, 1])
 CONDITION = np.array([[True], [False], [True]])
 
 # name of the case: (what makes the op, what makes the inputs)
@@ -101,7 +108,28 @@ CASES = {
     "CrossEntropy with weights": (
         lambda: ops.CrossEntropy(LABELS, np.array([1.0, 2, 0.5, 3]), reduction="none"), normal((2, 4, 3)),
     ),
+    "NLL": (lambda: ops.NLL(LABELS, np.array([1.0, 2, 0.5, 3])), normal((2, 4, 3))),
+    "Hinge": (lambda: ops.Hinge(abs(LABELS) % 4), normal((2, 4, 3))),
+    "Hinge per class": (lambda: ops.Hinge(abs(LABELS) % 4, form="per-class", reduction="none"), normal((2, 4, 3))),
+    "MultiMargin": (lambda: ops.MultiMargin(CLASSES, weight=np.array([1.0, 2, 0.5, 3])), normal((3, 4))),
+    "MultiMargin squared": (lambda: ops.MultiMargin(CLASSES, p=2, reduction="none"), normal((3, 4))),
     "MSE": (ops.MSE, normal((3, 4), (3, 4))),
+    "L1": (ops.L1, pair_apart),
+    "Huber": (lambda: ops.Huber(0.7, "none"), normal((3, 4), (3, 4))),
+    "SmoothL1": (lambda: ops.SmoothL1(0.7), normal((3, 4), (3, 4))),
+    "BCEWithLogits": (
+        lambda: ops.BCEWithLogits(np.array([1.0, 2, 0.5]), np.array([[2.0], [0.3]])), positive((2, 3), (2, 3)),
+    ),
+    "SigmoidFocal": (lambda: ops.SigmoidFocal(0.3, 1.5), lambda rng: [rng.uniform(0.1, 0.9, (3, 4)) for _ in range(2)]),
+    "KLDiv": (ops.KLDiv, positive((3, 4), (3, 4))),
+    "KLDiv of logarithms": (lambda: ops.KLDiv("batchmean", log_target=True), normal((3, 4), (3, 4))),
+    "Dice": (lambda: ops.Dice(reduction="none"), positive((2, 2, 3, 3), (2, 2, 3, 3))),
+    "CosineSimilarity": (ops.CosineSimilarity, normal((2, 4, 4), (2, 4, 4))),
+    "Contrastive": (
+        lambda: ops.Contrastive(np.array([True, False, True, False]), 3.0), positive((4, 3), (4, 3)),
+    ),
+    "TripletMargin": (lambda: ops.TripletMargin(2.0), positive((4, 3), (4, 3), (4, 3))),
+    "TripletMargin with p": (lambda: ops.TripletMargin(9.0, 3, reduction="none"), positive((4, 3), (4, 3), (4, 3))),
     "SubsampleAndPad": (lambda: OPS.SubsampleAndPad(5, 2), normal((2, 3, 5, 4))),
 }  # fmt: skip
 

@@ -117,7 +117,7 @@ class Hinge(ClassLoss):
         return self.reduce(self.saved.sum(axis=1))
 
     def backward(self, gy):
-        return (self.signed(self.each(gy)[:, None] * (self.saved > 0)),)
+        return (self.signed((self.saved > 0) * self.each(gy)[:, None]),)
 
     def missed(self, x):
         """By how much each score (N, K, ...) misses its margin, or 0."""
@@ -174,4 +174,4 @@ class MultiMargin(Hinge):
 
     def backward(self, gy):
         z, factor = self.saved
-        return (self.signed((self.each(gy) * factor)[:, None] * (z > 0 if self.p == 1 else 2 * z)),)
+        return (self.signed((z > 0 if self.p == 1 else 2 * z) * (factor * self.each(gy))[:, None]),)

@@ -40,7 +40,7 @@ class BCEWithLogits(Loss):
         gy = self.each(gy)
         gx = backend.elementwise(self._gx, gy, *self.saved) if self.needs[0] else None
         x, _, rest, w, v = self.saved
-        gt = gy * w * ((v - 1) * (rest - x.clip(None, 0)) - x) if self.needs[1] else None
+        gt = ((v - 1) * (rest - x.clip(None, 0)) - x) * w * gy if self.needs[1] else None
         return gx, gt
 
     @staticmethod
@@ -115,12 +115,12 @@ class SigmoidFocal(Loss):
         power = q**self.gamma
         # Where q is 0, so is bce; a power of the smallest number instead of 0 keeps 0 * inf away.
         slope = self.gamma * bce * xp.maximum(q, float(np.finfo(x.dtype).tiny)) ** (self.gamma - 1)
-        gy = self.each(gy)
-        gx = gy * a * (power * (p - t) + slope * p * not_p * (1 - 2 * t)) if self.needs[0] else None
+        gy = self.each(gy)  # comes last in each product, so that the order in memory is that of x
+        gx = (power * (p - t) + slope * p * not_p * (1 - 2 * t)) * a * gy if self.needs[0] else None
         if not self.needs[1]:
             return gx, None
         ga = 2 * self.alpha - 1 if self.alpha >= 0 else 0
-        return gx, gy * (ga * bce * power + a * (slope * (not_p - p) - power * x))
+        return gx, (ga * bce * power + a * (slope * (not_p - p) - power * x)) * gy
 
     def _parts(self, x, t):
         """p, 1 - p (each exact where it is small), the binary cross entropy and a."""
@@ -159,17 +159,16 @@ class KLDiv(Loss):
             t, log_t = xp.exp(target), target
         else:
             t, log_t = target, xp.log(xp.where(target == 0, 1, target))
-        ratio = xp.where(t == 0, 0, log_t - x)  # where both probabilities are 0, x is -inf
+        ratio = xp.where(t == 0, 0, log_t) - xp.where(t == 0, 0, x)  # x, too, may be -inf there
         self.saved = t, ratio
         return self.reduce(t * ratio, (len(x) or 1) if self.reduction == "batchmean" else None)
 
     def backward(self, gy):
         t, ratio = self.saved
         gy = self.each(gy)
-        gx = -gy * t if self.needs[0] else None
-        if not self.needs[1]:
-            return gx, None
-        return gx, gy * (ratio + 1) * (t if self.log_target else t != 0)
+        gx = -(t * gy) if self.needs[0] else None
+        gt = (ratio + 1) * (t if self.log_target else t != 0) * gy if self.needs[1] else None
+        return gx, gt
 
 
 class Dice(Loss):
@@ -213,7 +212,7 @@ class Dice(Loss):
         x, t, dice, below = self.saved
         factor = 2 * self.each(gy).reshape(below.shape) / below
         return tuple(
-            factor * (a * dice - b) if need else None for a, b, need in zip((x, t), (t, x), self.needs, strict=False)
+            (a * dice - b) * factor if need else None for a, b, need in zip((x, t), (t, x), self.needs, strict=False)
         )
 
 
