@@ -255,6 +255,7 @@ def run(name, arrays, settings, reduction, gy=None):
 @every_case
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("n", [6, 1])
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")  # PyTorch on KL divergence
 def test_values_and_gradients_against_pytorch(torch, name, reduction, n):
     arrays, settings = problem(name, n)
     loss, gradients = run(name, arrays, settings, reduction)

@@ -33,32 +33,17 @@ class BCEWithLogits(Loss):
     def forward(self, x, target):
         check_same_shape(self.name, x=x, target=target)
         w, v = (self._factor(key, x) for key in ("weight", "pos_weight"))
-        self.saved = x, target, backend.elementwise(log_1_plus_exp, x), w, v
-        return self.reduce(backend.elementwise(self._losses, *self.saved))
+        wv = 1 if self.pos_weight is None else 1 + (v - 1) * target
+        rest = backend.elementwise(log_1_plus_exp, x)
+        self.saved = x, target, rest, w, v, wv
+        return self.reduce(backend.elementwise(_bce, x, target, rest, w, wv))
 
     def backward(self, gy):
         gy = self.each(gy)
-        gx = backend.elementwise(self._gx, gy, *self.saved) if self.needs[0] else None
-        x, _, rest, w, v = self.saved
+        x, t, rest, w, v, wv = self.saved
+        gx = backend.elementwise(_bce_gradient, gy, x, t, rest, w, v, wv) if self.needs[0] else None
         gt = ((v - 1) * (rest - x.clip(None, 0)) - x) * w * gy if self.needs[1] else None
         return gx, gt
-
-    @staticmethod
-    def _losses(x, t, rest, w, v, out):
-        xp = backend.get_array_module(x)
-        wv = 1 + (v - 1) * t
-        xp.multiply(wv, xp.minimum(x, 0), out=out)
-        xp.subtract((1 - t) * x, out, out=out)  # what is large and may cancel, before what is small
-        out += wv * rest
-        out *= w
-
-    @staticmethod
-    def _gx(gy, x, t, rest, w, v, out):
-        xp = backend.get_array_module(x)
-        xp.exp(xp.minimum(x, 0) - rest, out=out)
-        out *= 1 + (v - 1) * t
-        out -= v * t
-        out *= gy * w
 
     def _factor(self, key, x):
         factor = getattr(self, key)
@@ -70,6 +55,22 @@ class BCEWithLogits(Loss):
                 f"{self.name}: {key} {factor.shape} does not fit x {x.shape}: give it the shape of its last axes"
             )
         return factor.astype(x.dtype)
+
+
+def _bce(x, t, rest, w, wv, out):
+    xp = backend.get_array_module(x)
+    xp.multiply(wv, xp.minimum(x, 0), out=out)
+    xp.subtract((1 - t) * x, out, out=out)  # what is large and may cancel, before what is small
+    out += wv * rest
+    out *= w
+
+
+def _bce_gradient(gy, x, t, rest, w, v, wv, out):
+    xp = backend.get_array_module(x)
+    xp.exp(xp.minimum(x, 0) - rest, out=out)
+    out *= wv
+    out -= v * t
+    out *= gy * w
 
 
 class SigmoidFocal(Loss):
@@ -103,16 +104,17 @@ class SigmoidFocal(Loss):
 
     def forward(self, x, target):
         check_same_shape(self.name, x=x, target=target)
-        self.saved = x, target
-        p, not_p, bce, a = self._parts(x, target)
-        return self.reduce(a * bce * (target * not_p + (1 - target) * p) ** self.gamma)
+        xp = backend.get_array_module(x, target)
+        rest, above = backend.elementwise(log_1_plus_exp, x), xp.maximum(x, 0)
+        p, not_p = xp.exp(xp.minimum(x, 0) - rest), xp.exp(-above - rest)  # each exact where it is small
+        q, bce = target * not_p + (1 - target) * p, above - x * target + rest
+        self.saved = x, target, p, not_p, q, bce
+        return self.reduce(bce * q**self.gamma * self._alphas(target))
 
     def backward(self, gy):
-        x, t = self.saved
+        x, t, p, not_p, q, bce = self.saved
         xp = backend.get_array_module(x)
-        p, not_p, bce, a = self._parts(x, t)
-        q = t * not_p + (1 - t) * p
-        power = q**self.gamma
+        power, a = q**self.gamma, self._alphas(t)
         # Where q is 0, so is bce; a power of the smallest number instead of 0 keeps 0 * inf away.
         slope = self.gamma * bce * xp.maximum(q, float(np.finfo(x.dtype).tiny)) ** (self.gamma - 1)
         gy = self.each(gy)  # comes last in each product, so that the order in memory is that of x
@@ -122,13 +124,8 @@ class SigmoidFocal(Loss):
         ga = 2 * self.alpha - 1 if self.alpha >= 0 else 0
         return gx, (ga * bce * power + a * (slope * (not_p - p) - power * x)) * gy
 
-    def _parts(self, x, t):
-        """p, 1 - p (each exact where it is small), the binary cross entropy and a."""
-        xp = backend.get_array_module(x)
-        rest, above = backend.elementwise(log_1_plus_exp, x), xp.maximum(x, 0)
-        p, not_p = xp.exp(xp.minimum(x, 0) - rest), xp.exp(-above - rest)
-        a = self.alpha * t + (1 - self.alpha) * (1 - t) if self.alpha >= 0 else 1
-        return p, not_p, above - x * t + rest, a
+    def _alphas(self, t):
+        return self.alpha * t + (1 - self.alpha) * (1 - t) if self.alpha >= 0 else 1
 
 
 class KLDiv(Loss):
@@ -219,5 +216,7 @@ class Dice(Loss):
 def log_1_plus_exp(x, out):
     """log(1 + e^-|x|): softplus(x) = max(x, 0) + it, and -log sigmoid(x) = max(-x, 0) + it, without overflow."""
     xp = backend.get_array_module(x)
-    xp.exp(-abs(x), out=out)
-    xp.log1p(out, out=out)
+    e = xp.exp(-abs(x))
+    u = 1 + e
+    xp.log(u, out=out)
+    out -= (u - 1 - e) / u  # what rounding took from u: as exact as log1p, in a third of its time on the CPU

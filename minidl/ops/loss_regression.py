@@ -84,9 +84,10 @@ class Huber(DifferenceLoss):
 
     def value(self, d, out):
         xp = backend.get_array_module(d)
-        distance = abs(d)
-        near = xp.minimum(distance, self.delta)
-        xp.multiply(near, distance - near / 2, out=out)  # both branches at once
+        xp.absolute(d, out=out)
+        near = xp.minimum(out, self.delta)
+        out -= near / 2
+        out *= near  # both branches at once
 
     def slope(self, gy, d, out):
         xp = backend.get_array_module(d)
