@@ -15,7 +15,7 @@ from minidl.autograd import Op
 
 ABSTRACT = {
     "Op", "Reduction", "Convolution", "Windows", "Pool2d", "AdaptivePool2d", "Unpool", "Region", "WeightedRegion",
-    "Pointwise", "SampleNorm",
+    "Pointwise", "SampleNorm", "Loss", "ClassLoss", "DifferenceLoss",
 }  # fmt: skip
 NO_GRADIENT_OF_ITS_OWN = {"ToDevice"}  # moves arrays, see test_backend.py
 
@@ -62,6 +62,19 @@ def seeded(op, *settings):
 LABELS = np.array([[2, 0, -100], [1, 1, 3]])
 BOXES = np.array([[1, 0.6, 1, 9.5, 8.8], [0, -3, 2, 4, 7], [1, 3, 3, 3, 3]])
 PLACES = np.random.default_rng(0).permuted(np.tile(np.arange(16), (2, 2, 1)), axis=2)[:, :, :4].reshape(2, 2, 2, 2)
+def pair_apart(rng):
+    """Two arrays whose differences are away from zero."""
+    target = rng.standard_normal((3, 4))
+    return [target + away_from_kinks(rng, 3, 4), target]
+
+
+def dropout():
+    minidl.manual_seed(5)
+    return ops.Dropout(0.4)
+
+
+LABELS = np.array([[2, 0, -100], [1, 1, 3]])
+CLASSES = np.array([3, 0, 1])
 CONDITION = np.array([[True], [False], [True]])
 
 # name of the case: (what makes the op, what makes the inputs)
@@ -158,7 +171,28 @@ CASES = {
     "CrossEntropy with weights": (
         lambda: ops.CrossEntropy(LABELS, np.array([1.0, 2, 0.5, 3]), reduction="none"), normal((2, 4, 3)),
     ),
+    "NLL": (lambda: ops.NLL(LABELS, np.array([1.0, 2, 0.5, 3])), normal((2, 4, 3))),
+    "Hinge": (lambda: ops.Hinge(abs(LABELS) % 4), normal((2, 4, 3))),
+    "Hinge per class": (lambda: ops.Hinge(abs(LABELS) % 4, form="per-class", reduction="none"), normal((2, 4, 3))),
+    "MultiMargin": (lambda: ops.MultiMargin(CLASSES, weight=np.array([1.0, 2, 0.5, 3])), normal((3, 4))),
+    "MultiMargin squared": (lambda: ops.MultiMargin(CLASSES, p=2, reduction="none"), normal((3, 4))),
     "MSE": (ops.MSE, normal((3, 4), (3, 4))),
+    "L1": (ops.L1, pair_apart),
+    "Huber": (lambda: ops.Huber(0.7, "none"), normal((3, 4), (3, 4))),
+    "SmoothL1": (lambda: ops.SmoothL1(0.7), normal((3, 4), (3, 4))),
+    "BCEWithLogits": (
+        lambda: ops.BCEWithLogits(np.array([1.0, 2, 0.5]), np.array([[2.0], [0.3]])), positive((2, 3), (2, 3)),
+    ),
+    "SigmoidFocal": (lambda: ops.SigmoidFocal(0.3, 1.5), lambda rng: [rng.uniform(0.1, 0.9, (3, 4)) for _ in range(2)]),
+    "KLDiv": (ops.KLDiv, positive((3, 4), (3, 4))),
+    "KLDiv of logarithms": (lambda: ops.KLDiv("batchmean", log_target=True), normal((3, 4), (3, 4))),
+    "Dice": (lambda: ops.Dice(reduction="none"), positive((2, 2, 3, 3), (2, 2, 3, 3))),
+    "CosineSimilarity": (ops.CosineSimilarity, normal((2, 4, 4), (2, 4, 4))),
+    "Contrastive": (
+        lambda: ops.Contrastive(np.array([True, False, True, False]), 3.0), positive((4, 3), (4, 3)),
+    ),
+    "TripletMargin": (lambda: ops.TripletMargin(2.0), positive((4, 3), (4, 3), (4, 3))),
+    "TripletMargin with p": (lambda: ops.TripletMargin(9.0, 3, reduction="none"), positive((4, 3), (4, 3), (4, 3))),
     "SubsampleAndPad": (lambda: OPS.SubsampleAndPad(5, 2), normal((2, 3, 5, 4))),
 }  # fmt: skip
 

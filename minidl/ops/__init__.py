@@ -5,7 +5,10 @@ from .activation_smooth import ELU, GELU, SELU, SiLU, Softplus
 from .convolution import Conv1d, Conv2d
 from .dropout import Dropout, Dropout2d, StochasticDepth
 from .linear import Linear
-from .loss import MSE, CrossEntropy
+from .loss_classification import NLL, CrossEntropy, Hinge, MultiMargin
+from .loss_metric import Contrastive, CosineSimilarity, TripletMargin
+from .loss_probability import BCEWithLogits, Dice, KLDiv, SigmoidFocal
+from .loss_regression import L1, MSE, Huber, SmoothL1
 from .normalization import BatchNorm, GroupNorm, LayerNorm
 from .normalization_local import LocalResponseNorm
 from .padding import Pad
@@ -17,10 +20,11 @@ from .unfold import Fold, Unfold
 from .upsampling import Interpolate, MaxUnpool2d, PixelShuffle, PixelUnshuffle, UnpoolNails, UnpoolNearest
 
 __all__ = [
-    "Abs", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BatchNorm", "Clip", "Conv1d", "Conv2d",
-    "ConvTranspose1d", "ConvTranspose2d", "CropAndResize", "CrossEntropy", "Dropout", "Dropout2d", "ELU", "Exp", "Fold",
-    "GELU", "GroupNorm", "Interpolate", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm", "Log", "LogSoftmax",
-    "MSE", "MaxPool2d", "MaxUnpool2d", "Maxout", "PReLU", "PSRoIPool", "Pad", "PixelShuffle", "PixelUnshuffle", "ReLU",
-    "ReLU6", "RoIAlign", "RoIPool", "SELU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Sqrt", "StochasticDepth", "Tanh",
-    "Unfold", "UnpoolNails", "UnpoolNearest", "Where",
+    "Abs", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCEWithLogits", "BatchNorm", "Clip", "Contrastive",
+    "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CosineSimilarity", "CropAndResize", "CrossEntropy",
+    "Dice", "Dropout", "Dropout2d", "ELU", "Exp", "Fold", "GELU", "GroupNorm", "Hinge", "Huber", "Interpolate", "KLDiv",
+    "L1", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm", "Log", "LogSoftmax", "MSE", "MaxPool2d",
+    "MaxUnpool2d", "Maxout", "MultiMargin", "NLL", "PReLU", "PSRoIPool", "Pad", "PixelShuffle", "PixelUnshuffle",
+    "ReLU", "ReLU6", "RoIAlign", "RoIPool", "SELU", "SiLU", "Sigmoid", "SigmoidFocal", "SmoothL1", "Softmax",
+    "Softplus", "Sqrt", "StochasticDepth", "Tanh", "TripletMargin", "Unfold", "UnpoolNails", "UnpoolNearest", "Where",
 ]  # fmt: skip
