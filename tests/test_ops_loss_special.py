@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import check_op
 
 import minidl
 from minidl import Tensor, nn, ops
@@ -254,6 +255,8 @@ def test_cosine_similarity_of_short_vectors(torch):
     np.testing.assert_allclose(y, [0, 0, 1, 0.5**0.5])
     assert all(np.isfinite(g).all() for g in gradients)
     np.testing.assert_allclose(F.cosine_similarity(Tensor(x1), Tensor(x2), eps=0.1).data[2], 0.05 / 0.1)
+    check_op(lambda: ops.CosineSimilarity(eps=0.1), [x1[2:3], x2[2:3] + 1], np.random.default_rng(0))
+    check_op(lambda: ops.CosineSimilarity(eps=0.1), [x2[2:3] + 1, x1[2:3]], np.random.default_rng(0))
     assert F.cosine_similarity(Tensor(np.zeros((0, 3))), Tensor(np.zeros((0, 3)))).shape == (0,)
     assert F.cosine_similarity(Tensor(np.ones(3)), Tensor(np.ones(3)), dim=0).shape == ()
 

@@ -84,7 +84,7 @@ class Contrastive(Loss):
     def backward(self, gy):
         apart, d, short = self.saved
         xp = backend.get_array_module(apart)
-        pull = xp.where(self.same, 1, xp.where(d > 0, -short / xp.where(d > 0, d, 1), 0))
+        pull = xp.where(self.same, 1, -short / xp.where(d > 0, d, 1))
         g1 = (self.each(gy) * pull)[..., None] * apart
         return g1, -g1 if self.needs[1] else None
 
