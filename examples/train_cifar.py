@@ -31,7 +31,7 @@ except FileNotFoundError as error:  # it says what is missing and how to fetch i
     sys.exit(str(error))
 if args.limit:
     train, test = (data.Subset(part, range(min(args.limit, len(part)))) for part in (train, test))
-train_loader = data.DataLoader(train, batch_size=128, shuffle=True)
+train_loader = data.DataLoader(train, batch_size=64, shuffle=True)
 test_loader = data.DataLoader(test, batch_size=250)
 
 minidl.manual_seed(0)

@@ -17,7 +17,7 @@ import numpy as np
 import threadpoolctl
 
 # Below this many bytes two threads are not worth it: handing over costs 20 microseconds, or 200 on a busy machine.
-SHARE_BYTES = 1 << 20
+SHARE_BYTES = 2 << 20
 
 
 # ---- Array modules and devices --------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def summarize(model, input_shape):
             counted.update(map(id, new))
             size = sum(p.size for p in new)
             memory = 0 if any(output is x for x in inputs) else output.data.nbytes
-            costs = size, _multiply_adds(module, output), memory
+            costs = size, _multiply_adds(module, inputs[0], output), memory
             rows.append(Row(name, type(module).__name__, output.shape[1:], *costs))
 
         return hook
@@ -91,9 +91,11 @@ def _is_layer(module):
     return not list(module.children()) or bool(_own_parameters(module))
 
 
-def _multiply_adds(module, output):
-    """Each number of the output is a dot product with one filter, or one row of the weight matrix."""
-    if not isinstance(module, nn.Conv2d | nn.Linear):
+def _multiply_adds(module, x, output):
+    """Each number of the output is a dot product with one filter; transposed, each of the input lays one into y."""
+    if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d):
+        output = x
+    elif not isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
         return 0
     return output.size * (module.weight.size // module.weight.shape[0])
 

@@ -5,6 +5,7 @@ The numerical gradients are independent of minidl.gradcheck, which is held again
 
 import numpy as np
 
+from minidl import Tensor
 from minidl.ops.examples import away_from_kinks as away_from_kinks
 
 ELEMENTWISE = 120  # inputs with more values are checked along random directions instead of value by value
@@ -85,6 +86,20 @@ def check_op(make, arrays, rng):
         if x is not None and x.dtype.kind == "f":
             check_gradient(function, arrays, i, gy, gradients[i], rng)
     return gy, gradients
+
+
+def compare(torch, function, reference, *arrays, rtol=1e-10):
+    """The same values and gradients from a function of ours and one of PyTorch, in float64."""
+    ours = [Tensor(a.copy(), requires_grad=True) for a in arrays]
+    theirs = [torch.tensor(a.copy(), requires_grad=True) for a in arrays]
+    y, z = function(*ours), reference(*theirs)
+    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol, 1e-12)
+    gy = np.random.default_rng(9).standard_normal(y.shape)
+    y.backward(gy)
+    z.backward(torch.tensor(gy))
+    for a, x, t in zip(arrays, ours, theirs, strict=True):
+        np.testing.assert_allclose(x.grad, t.grad.numpy(), rtol, 1e-12)
+        np.testing.assert_array_equal(x.data, a)
 
 
 def conv2d_loops(x, w, b, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1, gy=None):

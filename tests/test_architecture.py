@@ -28,9 +28,10 @@ MAY_IMPORT = {
     "data": ENGINE,
     "serialization": {"backend", "version"},
     "gradcheck": ENGINE,
+    "exercises": set(),
     "minidl": LIBRARY - {"serialization"},
     **dict.fromkeys(TOP, LIBRARY | TOP | {"minidl"}),
-    "cli": LIBRARY | TOP | {"minidl", "gradcheck"},
+    "cli": LIBRARY | TOP | {"minidl", "gradcheck", "exercises"},
 }
 ONLY_IN = {"matplotlib": "visualize", "cupy": "backend"}
 

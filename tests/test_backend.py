@@ -12,7 +12,7 @@ import pytest
 import minidl
 from minidl import Tensor, backend, nn
 
-LARGE = (80, 66, 50)  # 1,056,000 bytes in float32: enough to be shared out
+LARGE = (160, 66, 50)  # 2,112,000 bytes in float32: enough to be shared out
 
 
 class DeviceArray:
@@ -262,7 +262,7 @@ def variants():
     yield "first axis", (rng.standard_normal((LARGE[0], 1, 1)).astype(np.float32), x)
     yield "both stretched", (x[:, :1], x[:1])
     yield "strided", (x[::2, ::3], x[1::2, ::3])
-    yield "images", (x.reshape(80, 66, 10, 5).transpose(3, 1, 0, 2),) * 2
+    yield "images", (x.reshape(160, 66, 10, 5).transpose(3, 1, 0, 2),) * 2
     yield "one long row", (x.reshape(1, -1), x.reshape(1, -1))
     yield "types that differ", (x, x.astype(np.float64))
     yield "integers", ((x * 100).astype(np.int64), 3)
@@ -307,7 +307,7 @@ def test_elementwise_is_shared_out_when_large(threads):
         np.add(x, 1, out=out)
 
     backend.elementwise(function, np.ones(LARGE, np.float32))
-    assert seen == {(40, 66, 50)}
+    assert seen == {(80, 66, 50)}
     seen.clear()
     backend.elementwise(function, np.ones((10, 10), np.float32))
     assert seen == {(10, 10)}

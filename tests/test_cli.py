@@ -276,7 +276,8 @@ def test_data_show_draws_some_of_each_class(place, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "argv", [[], ["train"], ["eval"], ["predict"], ["summary"], ["data"], ["data", "fetch"], ["data", "show"]]
+    "argv",
+    [[], ["train"], ["eval"], ["predict"], ["summary"], ["data"], ["data", "fetch"], ["data", "show"], ["exercises"]],
 )
 def test_help_explains(capsys, monkeypatch, argv):
     monkeypatch.setenv("COLUMNS", "80")
@@ -321,12 +322,12 @@ def test_importing_the_command_line_stays_light():
         (["train", "--data", "fashionmnist"], "unknown data set 'fashionmnist': did you mean 'fashion-mnist'"),
         (["train", "--data", "cifar10"], "minidl data fetch cifar10"),
         (["train", "--device", "gpu"], "unknown device 'gpu'"),
-        (["train", "--epoch", "3"], "unrecognized arguments: --epoch"),
+        (["train", "--epoch", "3"], "unrecognized arguments: --epoch 3; did you mean --epochs?"),
         (["summary", "resnet21"], "unknown model 'resnet21': did you mean resnet"),
         (["data", "show", "cifar"], "unknown data set 'cifar': did you mean"),
         (["data", "fetch", "imagenet"], "unknown data set 'imagenet'"),
         (["data"], "the following arguments are required: ACTION"),
-        (["trian"], "invalid choice: 'trian'"),
+        (["trian"], "did you mean train?"),
         ([], "the following arguments are required: COMMAND"),
         (["predict", "a"], "the following arguments are required: IMAGE"),
     ],

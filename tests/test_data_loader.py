@@ -368,3 +368,8 @@ def test_interrupt_while_waiting_for_a_slow_worker():
         list(DataLoader(dataset, 1, num_workers=2))
     timer.join()
     assert time.monotonic() - begun < 2 and dataset.asked <= 4
+
+
+def test_a_loader_shows_its_settings():
+    expected = "DataLoader(3 samples, batch_size=2, shuffle=True, num_workers=0, drop_last=False, seed=0)"
+    assert repr(DataLoader([1, 2, 3], batch_size=2, shuffle=True)) == expected

@@ -13,7 +13,10 @@ from minidl import ops
 from minidl.autograd import Op
 from minidl.ops.examples import EXAMPLES, normal
 
-ABSTRACT = {"Op", "Reduction", "Pool2d"}
+ABSTRACT = {
+    "Op", "Reduction", "Convolution", "Windows", "Pool2d", "AdaptivePool2d", "Unpool", "Region", "WeightedRegion",
+    "Pointwise", "SampleNorm", "Loss", "ClassLoss", "DifferenceLoss",
+}  # fmt: skip
 NO_GRADIENT_OF_ITS_OWN = {"ToDevice"}  # moves arrays, see test_backend.py
 
 

@@ -78,3 +78,31 @@ def test_numbers_to_be_compared_in_the_quick_start_agree():
         by_hand, by_the_op = numbers[cell]
         assert by_hand == pytest.approx(by_the_op, abs=1e-9)
     assert numbers["difference"] == [pytest.approx(by_the_op, abs=1e-5)]
+
+
+def test_three_ways_to_one_gradient_in_the_lesson_on_autograd():
+    printed = execute(FOLDER / "01_autograd.ipynb")
+    numbers = {cell: re.findall(r"-\d+\.\d+", printed[cell]) for cell in ("chain-rule", "measure", "value-chain")}
+    assert len(numbers["chain-rule"]) == 3
+    assert numbers["chain-rule"] == numbers["value-chain"] and numbers["measure"] == numbers["chain-rule"][:1]
+    backward, measured = (re.findall(r"-?\d+\.\d+", line) for line in printed["swish-measured"].splitlines())
+    assert [float(n) for n in backward] == pytest.approx([float(n) for n in measured], abs=1e-7)
+    one_layer, two_layers = (float(n) for n in re.findall(r"loss (\d+\.\d+)", printed["training"]))
+    assert two_layers < 0.05 < 0.5 < one_layer
+
+
+def test_matrix_and_operation_agree_in_the_lesson_on_convolution():
+    printed = execute(FOLDER / "02_convolution_is_a_matrix.ipynb")
+    stride1, stride2 = printed["spell"].splitlines()
+    assert stride1 == "stride 1: (ay + bz, ax + by + cz, bx + cy + dz, cx + dy)"
+    assert stride2 == "stride 2: (ay + bz, bx + cy + dz)"
+    products = [re.findall(r"\[(.*?)\]", line) for line in printed["one-d-op"].splitlines()]
+    assert len(products) == 2 and all(by_the_matrix == by_the_op for by_the_matrix, by_the_op in products)
+    assert printed["two-d-matrix"].splitlines()[0] == "first row: 1 4 1 0 1 4 3 0 3 3 1 0 0 0 0 0"
+    assert printed["two-d-matrix"].splitlines()[1].endswith("= [122 148 126 134]")
+    assert float(printed["im2col-is-conv"].split()[-1]) < 1e-10
+    assert printed["gradients"] == "gx: True\ngw: True\n" and "matrix: True" in printed["transposed-2d-drawn"]
+    stride1, stride2 = printed["transposed-matrix"].splitlines()
+    assert stride1 == "stride 1: (ax, ay + bx, az + by + cx, bz + cy + dx, cz + dy, dz)"
+    assert stride2 == "stride 2: (ax, ay, az + bx, by, bz, 0)"
+    assert printed["unpooling-max"].endswith("[ 5  2 12 15]\n")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import away_from_kinks, layouts
+from helpers import away_from_kinks, compare, layouts
 
 import minidl
 from minidl import Tensor, ops
@@ -18,20 +18,6 @@ FUNCTIONS = {
 
 def of_torch(torch, name):
     return getattr(torch.nn.functional, name) if name not in ("sigmoid", "tanh") else getattr(torch, name)
-
-
-def compare(torch, function, reference, *arrays, rtol=1e-10):
-    """The same values and gradients from both, in float64."""
-    ours = [Tensor(a.copy(), requires_grad=True) for a in arrays]
-    theirs = [torch.tensor(a.copy(), requires_grad=True) for a in arrays]
-    y, z = function(*ours), reference(*theirs)
-    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol, 1e-12)
-    gy = np.random.default_rng(9).standard_normal(y.shape)
-    y.backward(gy)
-    z.backward(torch.tensor(gy))
-    for a, x, t in zip(arrays, ours, theirs, strict=True):
-        np.testing.assert_allclose(x.grad, t.grad.numpy(), rtol, 1e-12)
-        np.testing.assert_array_equal(x.data, a)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

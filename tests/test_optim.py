@@ -243,3 +243,9 @@ def test_cosine_stays_at_the_floor():
     schedule = optim.CosineAnnealingLR(optimizer, T_max=3, eta_min=0.2)
     schedule.set_epoch(50)
     assert optimizer.lr == pytest.approx(0.2)
+
+
+def test_an_optimizer_shows_its_settings():
+    parameters = nn.Linear(3, 2).parameters()
+    expected = "SGD(2 parameters, lr=0.1, weight_decay=0.0, momentum=0.9, nesterov=False)"
+    assert repr(optim.SGD(parameters, lr=0.1, momentum=0.9)) == expected

@@ -1,4 +1,4 @@
-"""The command line: minidl train | eval | predict | summary | data | gradcheck.
+"""The command line: minidl train | eval | predict | summary | data | gradcheck | exercises.
 
 Each command has a module of its own with `add_parser` and a function that does the work. What is slow to import
 (matplotlib, Pillow, the models) is imported by the command that needs it, so that `minidl --help` is quick.
@@ -9,7 +9,7 @@ import sys
 import traceback
 import warnings
 
-from minidl.cli import data, evaluate, gradcheck, predict, summary, train
+from minidl.cli import data, evaluate, exercises, gradcheck, predict, summary, train
 from minidl.cli.options import Parser, UsageError
 from minidl.cli.version import Version
 
@@ -24,24 +24,25 @@ examples:
   minidl predict runs/lenet5-fashion-mini shoe.png
   minidl summary resnet20                   layers, sizes, parameters
   minidl data fetch cifar10                 download a data set
-  minidl gradcheck                          is every gradient right?
   minidl train --model resnet20 --data cifar10 --augment
+  minidl gradcheck                          is every gradient right?
+  minidl exercises                          ops to write yourself
 
 `minidl COMMAND --help` explains a command and its options.
 """
 
 
 def main(argv=None):
-    """Run a command; returns the exit status: 0 or what the command says, 2 for a user's error, 130 after Ctrl-C."""
+    """Run a command; returns the exit status: 0, 1 for what is wrong, 2 for a user's error, 130 after Ctrl-C."""
     debug = "--debug" in (sys.argv[1:] if argv is None else argv)
     try:
         arguments = build_parser().parse_args(argv)
         with warnings.catch_warnings():
             if not debug:  # a diverging run says so itself; NumPy's overflow warnings before it only confuse
                 warnings.simplefilter("ignore", RuntimeWarning)
-            status = arguments.run(arguments)
+            arguments.run(arguments)
         sys.stdout.flush()
-    except SystemExit as exit:  # --help and --version
+    except SystemExit as exit:  # --help, --version, a wrong answer to an exercise, a wrong gradient
         return exit.code or 0
     except BrokenPipeError:  # the reader has gone (| head): end quietly, and let nothing more be written there
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -51,7 +52,7 @@ def main(argv=None):
             traceback.print_exc()
         print(f"minidl: {_sentence(error)}", file=sys.stderr)
         return 130 if isinstance(error, KeyboardInterrupt) else 2
-    return status or 0
+    return 0
 
 
 def build_parser():
@@ -62,7 +63,7 @@ def build_parser():
     )
     parser.add_argument("--version", action=Version, help="show the versions of minidl, NumPy and Python, and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (train, evaluate, predict, summary, data, gradcheck):
+    for module in (train, evaluate, predict, summary, data, gradcheck, exercises):
         module.add_parser(commands)
     return parser
 

@@ -44,7 +44,8 @@ def run(args):
             print(textwrap.fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False))
     count = f"{len(chosen)} example{'s' if len(chosen) > 1 else ''}"
     print(f"{wrong} of {count} wrong" if wrong else f"{count}: all right")
-    return 1 if wrong else 0
+    if wrong:
+        raise SystemExit(1)
 
 
 def _choose(names, examples):

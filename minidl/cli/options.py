@@ -2,6 +2,8 @@
 
 import argparse
 import math
+import re
+from difflib import get_close_matches
 
 
 class UsageError(ValueError):
@@ -18,7 +20,19 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=debug)
 
     def error(self, message):
-        raise UsageError(f"{message} (see {self.prog} --help)")
+        wrong = re.search(r"(?:invalid choice: '|unrecognized arguments: )([\w-]+)", message)
+        near = get_close_matches(wrong[1], self._words(), n=1) if wrong else []
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"{message}{hint} (see {self.prog} --help)")
+
+    def _words(self):
+        """All that could have been meant: options, commands and their options, choices."""
+        for action in self._actions:
+            yield from action.option_strings
+            for choice in action.choices or ():
+                yield str(choice)
+                if isinstance(action.choices, dict):  # of commands
+                    yield from action.choices[choice]._words()
 
 
 def whole_number(least):

@@ -33,7 +33,7 @@ examples:
 # Options whose default depends on the model. SGD uses Nesterov's momentum.
 SETTINGS = ["epochs", "batch_size", "lr", "momentum", "weight_decay", "optimizer", "schedule"]
 SMALL = {"epochs": 12, "batch_size": 64, "lr": 0.05, "momentum": 0.9, "weight_decay": 5e-4}
-RESNET = {"epochs": 20, "batch_size": 128, "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4}
+RESNET = {"epochs": 20, "batch_size": 64, "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4}
 ADAM = {"lr": 0.001, "weight_decay": 0.0}
 
 
@@ -50,7 +50,7 @@ def add_parser(commands):
     how = parser.add_argument_group("how")
     epochs = "passes over the training data (default: 12, ResNets 20)"
     how.add_argument("--epochs", type=whole_number(1), metavar="N", help=epochs)
-    size = "images in one step (default: 64, ResNets 128)"
+    size = "images in one step (default: 64)"
     how.add_argument("--batch-size", type=whole_number(1), metavar="N", help=size)
     rate = "learning rate at the beginning (default: 0.05, ResNets 0.1, with adam 0.001)"
     how.add_argument("--lr", type=number(0, above=True), metavar="X", help=rate)

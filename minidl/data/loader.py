@@ -38,6 +38,10 @@ class DataLoader:
         self.drop_last = drop_last
         self.epoch = 0
 
+    def __repr__(self):
+        names = ("batch_size", "shuffle", "num_workers", "drop_last", "seed")
+        return f"DataLoader({len(self.dataset)} samples, {', '.join(f'{n}={getattr(self, n)}' for n in names)})"
+
     def set_epoch(self, epoch):
         """Make the next pass the one of this epoch."""
         self.epoch = _whole_number("epoch", epoch, 0)

@@ -87,11 +87,13 @@ class Differences:
                 size = max(abs(slope), 1e-3 * self.typical)
                 if jump <= self.tolerance * size + 10 * rounding:
                     return slope, rounding
-                change = abs(slope - before.slope) if before else np.inf
-                if change <= 0.1 * self.tolerance * size + 10 * rounding and jump <= 0.2 * before.jump:
-                    return before.slope, max(before.rounding, change / 5)  # the larger step has less rounding
-                if 10 * rounding > 1e-3 * max(first_jump, size):
-                    break
+                if before:
+                    change = abs(slope - before.slope)
+                    stays = change <= 0.1 * self.tolerance * size + 10 * rounding
+                    if stays and jump <= max(0.2 * before.jump, 10 * before.rounding):
+                        return before.slope, max(before.rounding, change / 5)  # the larger step has less rounding
+                    if 10 * rounding > 1e-3 * max(first_jump, size):
+                        break
                 before = Central(slope, jump, rounding)
             if step < 1e-8 * line.relative:
                 break  # x + step is rounded too

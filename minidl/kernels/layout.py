@@ -19,9 +19,9 @@ def as_images(rows):
     return rows.transpose(3, 1, 0, 2)
 
 
-def by_rows(part, rows, alone=False):
-    """Call `part(start, stop)` so that every row is worked on: by all threads if the rows are large, unless `alone`."""
-    small = alone or rows.nbytes < backend.SHARE_BYTES or backend.get_array_module(rows) is not np
+def by_rows(part, rows):
+    """Call `part(start, stop)` so that every row is worked on: by all threads if the rows are large."""
+    small = rows.nbytes < backend.SHARE_BYTES or backend.get_array_module(rows) is not np
     backend.parallel(part, len(rows), workers=1 if small else None)
 
 
@@ -31,8 +31,17 @@ def pair(value):
     >>> pair(3), pair((1, 2))
     ((3, 3), (1, 2))
     """
+    return _sizes(value, 2, "a pair (height, width)")
+
+
+def single(value):
+    """A size for the one axis of a sequence: 3 means (3,)."""
+    return _sizes(value, 1, "a tuple of one")
+
+
+def _sizes(value, count, meaning):
     if isinstance(value, int):
-        return value, value
-    if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(v, int) for v in value):
+        return (value,) * count
+    if isinstance(value, (tuple, list)) and len(value) == count and all(isinstance(v, int) for v in value):
         return tuple(value)
-    raise ValueError(f"expected a whole number or a pair (height, width), got {value!r}")
+    raise ValueError(f"expected a whole number or {meaning}, got {value!r}")

@@ -6,6 +6,8 @@ the form that lectures show, that runs on a GPU, and that tests hold the fast fo
 
 from minidl import backend
 
+from .layout import pair
+
 
 def output_size(size, kernel, stride=1, padding=0, dilation=1):
     """How many positions a window has: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1.
@@ -19,6 +21,22 @@ def output_size(size, kernel, stride=1, padding=0, dilation=1):
 def output_sizes(shape, kernel, stride, padding, dilation):
     """(OH, OW) for an input shape (N, C, H, W) and pairs (height, width)."""
     return tuple(output_size(*sizes) for sizes in zip(shape[2:], kernel, stride, padding, dilation, strict=True))
+
+
+def same_padding(size, kernel_size, stride=1, dilation=1):
+    """The padding ((top, bottom), (left, right)) with which an image of size (H, W) gives ceil(size / stride) outputs.
+
+    What TensorFlow calls "SAME". An odd total leaves one more at the bottom and at the right.
+
+    >>> same_padding((28, 28), kernel_size=5), same_padding((224, 224), kernel_size=7, stride=2)
+    (((2, 2), (2, 2)), ((2, 3), (2, 3)))
+    """
+    padding = []
+    for n, k, s, d in zip(pair(size), pair(kernel_size), pair(stride), pair(dilation), strict=True):
+        covered = (-(-n // s) - 1) * s + d * (k - 1) + 1  # by so many windows, from the first to the last value
+        total = max(covered - n, 0)
+        padding.append((total // 2, total - total // 2))
+    return tuple(padding)
 
 
 def taps(kernel, stride, dilation, outputs):

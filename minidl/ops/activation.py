@@ -1,9 +1,12 @@
-"""Activations: relu, leaky relu, sigmoid, tanh, softmax, log softmax."""
+"""Activations: the relu family (straight pieces), maxout, sigmoid, tanh, softmax, log softmax."""
 
 import numpy as np
 
 from minidl import backend
 from minidl.autograd import Op
+from minidl.autograd.arithmetic import unbroadcast
+
+from .checks import check_floating
 
 
 class ReLU(Op):
@@ -35,6 +38,31 @@ def _relu_gradient(gy, y, out):
     backend.get_array_module(gy).multiply(gy, y > 0, out=out)
 
 
+class ReLU6(Op):
+    """y = min(max(x, 0), 6); gx = gy where 0 < x < 6, and 0 at exactly 0 and 6 (Krizhevsky 2010).
+
+    >>> import numpy as np
+    >>> ReLU6().forward(np.array([-1.0, 2.0, 7.0]))
+    array([0., 2., 6.])
+    """
+
+    def forward(self, x):
+        check_floating("relu6", x)
+        self.saved = backend.elementwise(_relu6, x)
+        return self.saved
+
+    def backward(self, gy):
+        return (backend.elementwise(_relu6_gradient, gy, self.saved),)
+
+
+def _relu6(x, out):
+    backend.get_array_module(x).clip(x, 0, 6, out=out)
+
+
+def _relu6_gradient(gy, y, out):
+    backend.get_array_module(gy).multiply(gy, (y > 0) & (y < 6), out=out)
+
+
 class LeakyReLU(Op):
     """y = x where x > 0, else slope x"""
 
@@ -43,28 +71,136 @@ class LeakyReLU(Op):
 
     def forward(self, x):
         self.saved = x
-        return backend.elementwise(self._scale, x, x)
+        return backend.elementwise(_bend, x, self.negative_slope)
 
     def backward(self, gy):
-        return (backend.elementwise(self._scale, gy, self.saved),)
+        return (backend.elementwise(_bend_gradient, gy, self.saved, self.negative_slope),)
 
-    def _scale(self, values, x, out):
+
+def _bend(x, slope, out):
+    xp = backend.get_array_module(x)
+    xp.clip(x, -xp.inf, 0, out=out)
+    out *= slope
+    out += xp.clip(x, 0, xp.inf)
+
+
+def _bend_gradient(gy, x, slope, out):
+    positive = x > 0  # products with masks, as in relu
+    backend.get_array_module(gy).multiply(gy, ~positive, out=out)
+    out *= slope
+    out += gy * positive
+
+
+class PReLU(Op):
+    """Leaky relu whose slope is learned: y = x where x > 0, else w x (He et al. 2015, section 2.1).
+
+    x (N, C, ...), w (1,) for one slope, or (C,) for one a channel. gx = gy where x > 0, else w gy (so w gy at
+    exactly 0), and gw = sum gy min(x, 0), over everything that shares the slope.
+
+    >>> import numpy as np
+    >>> op = PReLU()
+    >>> op.forward(np.array([[-2.0, 3.0]]), np.array([0.5]))
+    array([[-1.,  3.]])
+    >>> op.backward(np.ones((1, 2)))
+    (array([[0.5, 1. ]]), array([-2.]))
+    """
+
+    def forward(self, x, w):
+        check_floating("prelu", x)
+        if w.size != 1 and (x.ndim < 2 or w.shape != x.shape[1:2]):
+            raise ValueError(
+                f"prelu: w must have one value, or one a channel of x (N, C, ...), got w {w.shape} for x {x.shape}"
+            )
+        self.saved = x, w
+        return backend.elementwise(_bend, x, _along_channels(w, x))
+
+    def backward(self, gy):
+        x, w = self.saved
+        slope = _along_channels(w, x)
+        gx = backend.elementwise(_bend_gradient, gy, x, slope) if self.needs[0] else None
+        gw = None
+        if self.needs[1]:
+            gw = unbroadcast(backend.elementwise(_times_negative, gy, x), slope.shape).reshape(w.shape)
+        return gx, gw
+
+
+def _along_channels(w, x):
+    """w with as many axes as x, so that its values meet the channels."""
+    return w.reshape([w.size if axis == 1 else 1 for axis in range(x.ndim)])
+
+
+def _times_negative(gy, x, out):
+    xp = backend.get_array_module(gy)
+    xp.clip(x, -xp.inf, 0, out=out)
+    out *= gy
+
+
+class Maxout(Op):
+    """y = the largest of each group of `pieces` channels that follow each other (Goodfellow et al. 2013).
+
+    x (N, pieces C, ...) gives (N, C, ...): y_c = max of x_i for i from pieces c to pieces c + pieces - 1, along axis
+    `dim`. After a linear layer or a convolution this is an activation that is learned: the maximum of several linear
+    functions, so any convex one. gy goes to the largest, the first of them where several are equal.
+
+    >>> import numpy as np
+    >>> op = Maxout(2)
+    >>> op.forward(np.array([[1.0, 5.0, 4.0, 3.0]]))
+    array([[5., 4.]])
+    >>> op.backward(np.ones((1, 2)))[0]
+    array([[0., 1., 1., 0.]])
+    """
+
+    def __init__(self, pieces, dim=1):
+        if not isinstance(pieces, int) or pieces < 1:
+            raise ValueError(f"maxout: pieces must be a whole number from 1, got {pieces!r}")
+        self.pieces, self.dim = pieces, dim
+
+    def forward(self, x):
+        check_floating("maxout", x)
+        if not -x.ndim <= self.dim < x.ndim:
+            raise ValueError(f"maxout: x {x.shape} has no axis {self.dim}")
+        if x.shape[self.dim] % self.pieces:
+            raise ValueError(
+                f"maxout: {x.shape[self.dim]} channels do not divide into groups of {self.pieces} "
+                f"(x {x.shape}, axis {self.dim})"
+            )
+        first, *others = self._split(x)
+        y = first.copy(order="K")
+        for piece in others:
+            backend.elementwise(backend.get_array_module(x).maximum, y, piece, out=y)
+        self.saved = x, y
+        return y
+
+    def backward(self, gy):
+        x, y = self.saved
         xp = backend.get_array_module(x)
-        xp.multiply(values, xp.where(x > 0, x.dtype.type(1), x.dtype.type(self.negative_slope)), out=out)
+        gx = xp.empty_like(x)
+        free = xp.ones_like(y, bool)  # not given away yet
+        for piece, g in zip(self._split(x), self._split(gx), strict=True):
+            hit = free & (piece == y)
+            free ^= hit
+            backend.elementwise(xp.multiply, gy, hit, out=g)
+        return (gx,)
+
+    def _split(self, x):
+        """The first, second ... channel of every group: views of the shape of y."""
+        axis = self.dim % x.ndim
+        return [x[(slice(None),) * axis + (slice(i, None, self.pieces),)] for i in range(self.pieces)]
 
 
 class Sigmoid(Op):
     """y = 1 / (1 + e^-x); gx = gy y (1 - y)"""
 
     def forward(self, x):
-        self.saved = backend.elementwise(_sigmoid, x)
+        self.saved = backend.elementwise(sigmoid, x)
         return self.saved
 
     def backward(self, gy):
         return (backend.elementwise(_sigmoid_gradient, gy, self.saved),)
 
 
-def _sigmoid(x, out):
+def sigmoid(x, out):
+    """1 / (1 + e^-x) of an array, written to out."""
     xp = backend.get_array_module(x)
     largest = float(np.floor(np.log(np.finfo(x.dtype).max)))
     xp.clip(x, -largest, xp.inf, out=out)  # or e^-x overflows

@@ -49,6 +49,11 @@ class Optimizer:
         for parameter in self.parameters:
             parameter.grad = None
 
+    def __repr__(self):
+        own = ("parameters", "state", "slots")
+        settings = ", ".join(f"{name}={value}" for name, value in vars(self).items() if name not in own)
+        return f"{type(self).__name__}({len(self.parameters)} parameters, {settings})"
+
     def state_dict(self):
         """All that a later run needs to go on, flat: name -> number or array ("momentum_buffer.3": of parameter 3)."""
         state = {"lr": self.lr}

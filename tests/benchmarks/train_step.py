@@ -48,6 +48,7 @@ def race(frameworks, name, threads, seconds):
         here, there = context.Pipe()
         process = context.Process(target=work, args=(there, framework, name, threads), daemon=True)
         process.start()
+        there.close()  # so that recv() ends if the process does
         workers[framework] = process, here
         here.recv()  # built and warm
     turns = {framework: [] for framework in frameworks}

@@ -1,0 +1,147 @@
+"""Resampling of images: each output line is a weighted sum of few input lines, down the rows and along the columns.
+
+Two matrices are meant, y = A x B^T, but as nearly all their entries are zero, only the others are kept: a table of
+the lines that each output takes, and one of their weights. The transpose of such a matrix is a pair of tables again.
+So the gradient is the same loop as the forward pass, and only reads from many places: no two additions meet in one.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minidl import backend
+
+from .layout import as_images, as_rows, by_rows
+
+BLOCK_BYTES = 1 << 19  # of an output that is summed up at a time
+
+
+class Taps(NamedTuple):
+    """The entries of a matrix (outputs, size): output i takes weights[i, k] of line lines[i, k]; both (outputs, m)."""
+
+    lines: np.ndarray
+    weights: np.ndarray
+    size: int
+
+    def transpose(self):
+        """The transposed matrix. Outputs that take fewer lines than others take the rest with weight 0."""
+        output, k = np.nonzero(self.weights)
+        line, weight = self.lines[output, k], self.weights[output, k]
+        order = np.argsort(line, kind="stable")
+        line, output, weight = line[order], output[order], weight[order]
+        k = np.arange(len(line)) - np.searchsorted(line, line)  # counts the outputs of each line
+        lines, weights = (np.zeros((self.size, k.max(initial=0) + 1), d) for d in (self.lines.dtype, weight.dtype))
+        lines[line, k], weights[line, k] = output, weight
+        return Taps(lines, weights, len(self.lines))
+
+    def matrix(self):
+        """The matrix written out, to look at.
+
+        >>> linear(2, 4).matrix()
+        array([[1.  , 0.  ],
+               [0.75, 0.25],
+               [0.25, 0.75],
+               [0.  , 1.  ]])
+        """
+        matrix = np.zeros((len(self.lines), self.size))
+        np.add.at(matrix, (np.arange(len(self.lines))[:, None], self.lines), self.weights)
+        return matrix
+
+
+def nearest(size, outputs, factor=None):
+    """Output i is line floor(i / factor); the factor is outputs / size if it is not given."""
+    places = np.arange(outputs) * size / outputs if factor is None else np.arange(outputs) / factor
+    lines = np.minimum(places.astype(np.int64), size - 1)[:, None]
+    return Taps(lines, np.ones(lines.shape), size)
+
+
+def linear(size, outputs, factor=None, align_corners=False):
+    """Output i lies between two lines, and takes of each the more the nearer it is.
+
+    Pixels are squares: their centres, i + 1/2, are what is scaled. With align_corners they are points, and the first
+    and the last output lie on the first and the last line.
+    """
+    i = np.arange(outputs)
+    if align_corners:
+        places = i * (size - 1) / max(outputs - 1, 1)
+    else:
+        places = np.maximum((i + 0.5) * size / outputs - 0.5 if factor is None else (i + 0.5) / factor - 0.5, 0)
+    low = np.minimum(places.astype(np.int64), size - 1)
+    high = np.minimum(np.ceil(places).astype(np.int64), size - 1)
+    share = np.where(high > low, places - low, 0.5)  # on a line: that line twice, as 0 times infinity would be NaN
+    return Taps(np.stack([low, high], 1), np.stack([1 - share, share], 1), size)
+
+
+def resample(x, down, across):
+    """y = A x B^T for each image of x (N, C, H, W), where `down` (OH, H) is A and `across` (OW, W) is B."""
+    rows = as_rows(x)
+    steps = [(0, down), (2, across)]
+    if len(down.lines) > down.size:  # across first, while there are fewer rows
+        steps.reverse()
+    for axis, taps in steps:
+        rows = _weighted_sums(rows, axis, taps)
+    return as_images(rows)
+
+
+def _weighted_sums(rows, axis, taps):
+    """One of the two products, on rows (H, C, W, N): over the rows (axis 0) or over the columns (axis 2)."""
+    xp = backend.get_array_module(rows)
+    weights = taps.weights.astype(rows.dtype).reshape((*taps.weights.shape, *[1] * (3 - axis)))
+    lines, weights = (backend.to_device(a, backend.device_of(rows)) for a in (taps.lines, weights))
+    y = xp.empty((*rows.shape[:axis], len(lines), *rows.shape[axis + 1 :]), rows.dtype)
+    step = max(BLOCK_BYTES // max(y[:1].nbytes, 1), 1)  # rows at a time, so that sums stay in the cache
+
+    def part(start, stop):
+        for first in range(start, stop, step):
+            block = slice(first, min(first + step, stop))
+            source, chosen = (rows, block) if axis == 0 else (rows[block], slice(None))
+            for k in range(lines.shape[1]):
+                values = source.take(lines[chosen, k], axis=axis)
+                values *= weights[chosen, k]
+                if k:
+                    y[block] += values
+                else:
+                    y[block] = values
+
+    by_rows(part, y)
+    return y
+
+
+def pixel_shuffle(x, r):
+    """Channels to pixels: (N, C r^2, H, W) becomes (N, C, H r, W r); channel c r^2 + i r + j holds pixel (i, j)."""
+    rows = as_rows(x)
+    h, c, w, n = rows.shape
+    blocks = rows.reshape(h, c // (r * r), r, r, w, n).transpose(0, 2, 1, 4, 3, 5)
+    return as_images(blocks.reshape(h * r, c // (r * r), w * r, n))
+
+
+def pixel_unshuffle(x, r):
+    """The inverse of pixel_shuffle, and its transpose."""
+    rows = as_rows(x)
+    h, c, w, n = rows.shape
+    blocks = rows.reshape(h // r, r, c, w // r, r, n).transpose(0, 2, 1, 4, 3, 5)
+    return as_images(blocks.reshape(h // r, c * r * r, w // r, n))
+
+
+def scatter(x, positions, size):
+    """Images of zeros (N, C, *size), where each x stands at its position, row * W + column; the last of several."""
+    rows, places = as_rows(x), _memory_places(positions, size)
+    _, c, _, n = rows.shape
+    y = backend.get_array_module(x, positions).zeros(size[0] * c * size[1] * n, x.dtype)
+    y[places] = rows
+    return as_images(y.reshape(size[0], c, size[1], n))
+
+
+def gather(y, positions):
+    """The values of y at the positions: the transpose of scatter, where no position comes twice."""
+    return as_images(as_rows(y).reshape(-1).take(_memory_places(positions, y.shape[2:])))
+
+
+def _memory_places(positions, size):
+    """Where positions in images (N, C, *size) lie in memory (H, C, W, N)."""
+    xp = backend.get_array_module(positions)
+    positions = as_rows(positions).astype(xp.int64, copy=False)
+    _, c, _, n = positions.shape
+    line = size[1] * n  # a row of one channel; between two rows lie those of the other channels
+    others = xp.arange(c)[:, None, None] * line + xp.arange(n)
+    return positions * n + positions // size[1] * ((c - 1) * line) + others

@@ -1,0 +1,143 @@
+"""Nothing in a training step leaves the GPU unasked: every op, layer and optimizer on a stand-in for CuPy."""
+
+import inspect
+import sys
+
+import numpy as np
+import pytest
+import standin_cupy
+from test_gradients import CASES
+
+import minidl
+from minidl import backend, data, models, nn, optim
+from minidl import functional as F
+
+
+@pytest.fixture(autouse=True)
+def device(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", standin_cupy)
+    monkeypatch.setattr(standin_cupy, "synchronizations", 0)
+
+
+def on_device(x):
+    return None if x is None else backend.to_device(x, "cuda")
+
+
+def settings_on_device(op):
+    """Targets, running statistics and the like, which an op was given beside its inputs."""
+    for name, value in list(vars(op).items()):
+        if isinstance(value, np.ndarray) and name not in ("index", "boxes", "images"):  # these stay on the host
+            setattr(op, name, on_device(value))
+    return op
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_op_gives_on_the_device_what_it_gives_on_the_host(name):
+    make, inputs = CASES[name]
+    arrays = inputs(np.random.default_rng(0))
+    there = settings_on_device(make())
+    y_there = there.forward(*map(on_device, arrays))
+    op = make()  # anew: where it draws random numbers, the same ones
+    y = op.forward(*arrays)
+    assert isinstance(y_there, standin_cupy.ndarray) and y_there.dtype == np.asarray(y).dtype
+    np.testing.assert_allclose(y_there.get(), y, 1e-10, 1e-12)
+    gy = np.random.default_rng(1).standard_normal(np.shape(y))
+    for g, g_there in zip(op.backward(gy), there.backward(on_device(gy)), strict=True):
+        assert (g is None) == (g_there is None)
+        if g is not None:
+            assert isinstance(g_there, standin_cupy.ndarray) and g_there.dtype == g.dtype
+            np.testing.assert_allclose(g_there.get(), g, 1e-10, 1e-12)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_float32_stays_float32(name):
+    make, inputs = CASES[name]
+    arrays = [x.astype(np.float32) for x in inputs(np.random.default_rng(0))]
+    op = settings_on_device(make())
+    y = op.forward(*map(on_device, arrays))
+    assert y.dtype == np.float32
+    gy = on_device(np.ones(y.shape, np.float32))
+    assert {g.dtype for g in op.backward(gy) if g is not None} == {np.dtype(np.float32)}
+
+
+OPTIMIZERS = {
+    "SGD": lambda p: optim.SGD(p, lr=0.1),
+    "Nesterov": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=1e-3, nesterov=True),
+    "Adam": lambda p: optim.Adam(p, lr=0.01, eps=1e-3),
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name, shape", [("lenet5", (1, 28, 28)), ("resnet8", (3, 16, 16)), ("mlp", (1, 28, 28))])
+def test_training_steps_give_the_same_weights_and_wait_for_the_device_only_in_the_loss(name, shape, optimizer):
+    weights = {}
+    for device in ("cpu", "cuda"):
+        minidl.manual_seed(0)
+        model = (
+            models.CifarResNet(8, 10, shape) if name == "resnet8" else models.create(name, 10, input_shape=shape)
+        ).to(device)
+        step = OPTIMIZERS[optimizer](model.parameters())
+        rng = np.random.default_rng(0)
+        x = minidl.Tensor(rng.standard_normal((4, *shape)).astype(np.float32)).to(device)
+        targets = minidl.Tensor(rng.integers(0, 10, 4)).to(device)
+        standin_cupy.synchronizations = 0
+        for _ in range(2):
+            step.zero_grad()
+            F.cross_entropy(model(x), targets).backward()
+            step.step()
+        # One a step: whether a label is out of range is known on the device only.
+        assert standin_cupy.synchronizations == (2 if device == "cuda" else 0)
+        weights[device] = {key: backend.to_device(value, "cpu") for key, value in model.state_dict().items()}
+    for key, value in weights["cpu"].items():
+        np.testing.assert_allclose(weights["cuda"][key], value, 2e-3, 2e-5, err_msg=key)
+
+
+def test_a_number_read_from_a_tensor_is_counted():
+    loss = F.mse_loss(minidl.ones(3, device="cuda"), minidl.zeros(3, device="cuda"))
+    assert standin_cupy.synchronizations == 0
+    assert loss.item() == 1
+    assert standin_cupy.synchronizations == 1
+
+
+def test_mixed_devices_are_named():
+    model = nn.Linear(3, 2).to("cuda")
+    with pytest.raises(TypeError, match="cpu and cuda:0"):
+        model(minidl.ones(4, 3))
+
+
+def test_the_stand_in_refuses_what_cupy_refuses():
+    x = standin_cupy.ones(3)
+    for wrong in (
+        lambda: np.asarray(x),
+        lambda: x + np.ones(3),
+        lambda: np.ones(3) + x,
+        lambda: np.add(x, np.ones(3)),
+        lambda: standin_cupy.add(x, np.ones(3)),
+        lambda: np.add(x, x, out=np.empty(3)),
+        lambda: standin_cupy.zeros(3, like=x),
+    ):
+        with pytest.raises(TypeError):
+            wrong()
+    for missing in (lambda: standin_cupy.errstate, lambda: x.tofile):
+        with pytest.raises(AttributeError):
+            missing()
+
+
+def test_the_real_cupy_has_what_the_stand_in_has(monkeypatch):
+    monkeypatch.delitem(sys.modules, "cupy")
+    cupy = pytest.importorskip("cupy")
+    for name in standin_cupy.UFUNCS | standin_cupy.CONSTANTS | set(standin_cupy.FUNCTIONS):
+        assert hasattr(cupy, name), name
+    for name, takes in standin_cupy.FUNCTIONS.items():
+        parameters = inspect.signature(getattr(cupy, name)).parameters
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            assert set(takes.split()) <= set(parameters), name
+    for name in standin_cupy.METHODS:
+        assert hasattr(cupy.ndarray, name), name
+
+
+def test_a_loader_feeds_the_device():
+    images = data.create("fashion-mini", train=False)
+    images.transform = data.ToArray()
+    x, y = next(iter(data.DataLoader(images, batch_size=8)))
+    assert x.to("cuda").device == "cuda:0" and y.to("cuda").device == "cuda:0"
