@@ -11,7 +11,7 @@ from .layout import as_images, as_rows
 from .lowering import (
     as_matrix,
     correlate,
-    lower,
+    lower_blocks,
     lowered_bytes,
     meeting,
     multiply,
@@ -40,8 +40,8 @@ def conv2d(x, w, b, geometry):
     blocks = row_blocks(oh, lowered_bytes(rows, geometry))
 
     def part(first, last):
-        for start, stop in blocks[first:last]:
-            multiply(weights, lower(rows, start, stop, ow, geometry), products[:, start:stop])
+        for start, stop, windows in lower_blocks(rows, blocks[first:last], ow, geometry):
+            multiply(weights, windows, products[:, start:stop])
             if b is not None:
                 products[:, start:stop] += bias
 
@@ -77,9 +77,8 @@ def conv2d_weight_gradient(x, gy, shape, geometry):
     sums = np.empty((len(blocks), groups, kh * kw * channels, outputs // groups), np.result_type(x, gy))
 
     def part(first, last):
-        for i in range(first, last):
-            start, stop = blocks[i]
-            windows = lower(rows, start, stop, ow, geometry)
+        lowered = lower_blocks(rows, blocks[first:last], ow, geometry)
+        for i, (start, stop, windows) in enumerate(lowered, first):
             correlate(windows, gradients[:, start:stop], sums[i])
 
     backend.parallel(part, len(blocks))
@@ -159,9 +158,8 @@ def _gradients_turned_around(x, w, gy, geometry):
     sums = np.empty((len(blocks), groups, kh * kw * outputs, c // groups), gx.dtype)
 
     def part(first, last):
-        for i in range(first, last):
-            start, stop = blocks[i]
-            windows = lower(gy_rows, start, stop, width, backwards)
+        lowered = lower_blocks(gy_rows, blocks[first:last], width, backwards)
+        for i, (start, stop, windows) in enumerate(lowered, first):
             multiply(weights, windows, products[:, start:stop])
             correlate(windows, inputs[:, start:stop], sums[i])
 

@@ -133,5 +133,21 @@ def row_blocks(count, bytes_per_row):
     return [(count * i // blocks, count * (i + 1) // blocks) for i in range(blocks)]
 
 
+def lower_blocks(rows, blocks, ow, geometry):
+    """Yield (start, stop, windows) for blocks that follow each other, as many at once as fit into BLOCK_BYTES.
+
+    So fewer rows at edges are lowered twice; yet each block is given out alone, and what is summed over one is the
+    same whichever blocks a thread was given.
+    """
+    rows_at_once = BLOCK_BYTES // max(lowered_bytes(rows, geometry), 1)
+    together = max(rows_at_once // max(stop - start for start, stop in blocks), 1)
+    for i in range(0, len(blocks), together):
+        group = blocks[i : i + together]
+        first = group[0][0]
+        windows = lower(rows, first, group[-1][1], ow, geometry)
+        for start, stop in group:
+            yield start, stop, windows[:, start - first : stop - first]
+
+
 def _ceil_div(a, b):
     return -(-a // b)
