@@ -108,13 +108,14 @@ class _Threads:
         self.inbox, self.started, self.count = SimpleQueue(), 0, count
 
     def start(self):
-        """Start those that are missing: at the first use, so that an import starts none."""
+        """Start what is missing at the first use, so that an import starts none; returns the number of threads."""
         try:
             while self.started < self.count - 1:
                 threading.Thread(target=_work, args=(self.inbox,), name="minidl", daemon=True).start()
                 self.started += 1
         except RuntimeError:  # no thread can be started here (a browser's Python): do without
             self.count = self.started + 1
+        return self.count
 
 
 def _work(inbox):
@@ -150,13 +151,12 @@ def get_num_threads():
     return _threads.count
 
 
-def parallel(function, length, workers=None):
+def parallel(function, length, alone=False):
     """Call `function(start, stop)` on consecutive parts of range(length), one part a thread, and wait for all.
 
-    Each index must be worked on alone (its result must not depend on where the parts are cut).
+    Each index must be worked on by itself: results must not depend on where parts are cut. alone: on this thread only.
     """
-    _threads.start()
-    workers = min(_threads.count if workers is None else workers, length)
+    workers = 1 if alone else min(_threads.start(), length)
     if workers <= 1:
         if length:
             function(0, length)

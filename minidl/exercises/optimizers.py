@@ -28,6 +28,10 @@ def changed(update, **change):
     return lambda r: path(update)(r.w, r.g, **{**r.settings, **{k: f(r) for k, f in change.items()}})
 
 
+def uphill(update):
+    return Mistake("y", "the step goes uphill", changed(update, lr=lambda r: -r.lr), "The loss should fall.")
+
+
 FRAME = """\
 class {name}:
     def __init__(self, {settings}):
@@ -94,7 +98,7 @@ lr and momentum go to __init__. {STEPS}""",
         dict(w=(2,), g=(3, 2), lr=0.3, momentum=0.0),
     ],
     mistakes=[
-        Mistake("y", "the step goes uphill", changed(momentum_step, lr=lambda r: -r.lr), "The loss should fall."),
+        uphill(momentum_step),
         Mistake(
             "y",
             "the sign of the momentum is wrong",
@@ -172,7 +176,7 @@ vhat = v / (1 - b2^t); m and v start at 0. lr, betas and eps go to __init__.
         dict(w=(2,), g=(5, 2), lr=0.01, betas=(0.8, 0.999), eps=1e-3),
     ],
     mistakes=[
-        Mistake("y", "the step goes uphill", changed(adam_step, lr=lambda r: -r.lr), "The loss should fall."),
+        uphill(adam_step),
         Mistake(
             "y",
             "the bias correction is left out",
@@ -238,7 +242,7 @@ lr and momentum go to __init__. {STEPS}""",
         dict(w=(2,), g=(5, 2), lr=0.3, momentum=0.1),
     ],
     mistakes=[
-        Mistake("y", "the step goes uphill", changed(nesterov_step, lr=lambda r: -r.lr), "The loss should fall."),
+        uphill(nesterov_step),
         Mistake(
             "y",
             "the sign of the momentum is wrong",
@@ -299,7 +303,7 @@ def without_memory(step):
 def scaled_mistakes(step):
     """The mistakes that Adagrad and RMSProp have in common."""
     return [
-        Mistake("y", "the step goes uphill", changed(step, lr=lambda r: -r.lr), "The loss should fall."),
+        uphill(step),
         Mistake(
             "y", "the root of v is left out", changed(step, root=lambda r: False), "Which unit has v, and which g?"
         ),

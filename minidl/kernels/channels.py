@@ -18,7 +18,7 @@ def channel_sums(x):
     """The sum of each channel of x (N, C, H, W): an array (C,)."""
     if backend.get_array_module(x) is not np:
         return x.sum(axis=(0, 2, 3))
-    return _row_sums(_matrices(x))[0]
+    return _row_sums(_matrices(x))
 
 
 def channel_moments(x):
@@ -32,14 +32,13 @@ def channel_moments(x):
         mean = x.mean(axis=(0, 2, 3))
         return x, 0 * mean, mean, x.var(axis=(0, 2, 3))
     rows = _matrices(x)
-    sums, squares = _row_sums(rows, rows)
+    sums, squares = _row_sums(rows), _row_products(rows, rows)
     mean = sums / n
     variance = squares / n - mean * mean
     if not np.any(mean * mean > FAR_FROM_ZERO * variance):
         return x, 0 * mean, mean, variance
     centred = _scale_rows(rows, None, np.ones_like(mean), -mean, None)
-    rest, squares = _row_sums(centred, centred)
-    rest = rest / n
+    rest, squares = _row_sums(centred) / n, _row_products(centred, centred)
     return _as_images(centred, x), mean, mean + rest, squares / n - rest * rest
 
 
@@ -47,7 +46,8 @@ def channel_products(gy, x):
     """The sums of gy and of gy * x over each channel: two arrays (C,)."""
     if backend.get_array_module(gy, x) is not np:
         return gy.sum(axis=(0, 2, 3)), (gy * x).sum(axis=(0, 2, 3))
-    return _row_sums(_matrices(gy), _matrices(x))
+    gy_rows = _matrices(gy)
+    return _row_sums(gy_rows), _row_products(gy_rows, _matrices(x))
 
 
 def channel_affine(x, scale, shift, gy=None, gy_scale=None):
@@ -69,14 +69,17 @@ def _as_images(matrices, x):
     return as_images(matrices.reshape(h, c, w, n))
 
 
-def _row_sums(a, b=None):
-    """The sums over H and W * N of a (H, C, W * N), and of a * b: arrays (C,).
+# Sums over H and W * N stay on one thread: NumPy keeps Python's lock during products with fewer than 500 results.
 
-    On one thread: NumPy keeps Python's lock during products with fewer than 500 results, however long they take.
-    """
-    sums = np.matmul(a, np.ones(a.shape[2], a.dtype))
-    products = () if b is None else (np.vecdot(a, b),)
-    return [rows.sum(axis=0) for rows in (sums, *products)]
+
+def _row_sums(a):
+    """The sum of each channel of a (H, C, W * N): an array (C,)."""
+    return np.matmul(a, np.ones(a.shape[2], a.dtype)).sum(axis=0)
+
+
+def _row_products(a, b):
+    """The sum of a * b for each channel of a and b (H, C, W * N): an array (C,)."""
+    return np.vecdot(a, b).sum(axis=0)
 
 
 def _scale_rows(x, gy, scale, shift, gy_scale):

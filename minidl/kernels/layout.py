@@ -22,7 +22,7 @@ def as_images(rows):
 def by_rows(part, rows):
     """Call `part(start, stop)` so that every row is worked on: by all threads if the rows are large."""
     small = rows.nbytes < backend.SHARE_BYTES or backend.get_array_module(rows) is not np
-    backend.parallel(part, len(rows), workers=1 if small else None)
+    backend.parallel(part, len(rows), alone=small)
 
 
 def pair(value):

@@ -103,7 +103,7 @@ def weigh(x, images, down, across):
             lines = a.reshape(-1, len(patch)) @ patch.reshape(len(patch), -1)
             xp.matmul(b, lines.reshape(*a.shape[:2], *patch.shape[1:]), out=y[boxes])
 
-    backend.parallel(part, len(groups), workers=None if xp is np else 1)
+    backend.parallel(part, len(groups), alone=xp is not np)
     return _channels_first(y)
 
 
@@ -169,7 +169,7 @@ def largest(x, images, rows, columns):
             own = xp.arange(boxes.stop - boxes.start)[:, None]
             y[boxes], places[boxes] = _largest(best, place, *(ends[boxes] - inner_rows.start for ends in rows), own)
 
-    backend.parallel(part, len(groups), workers=None if xp is np else 1)
+    backend.parallel(part, len(groups), alone=xp is not np)
     empty = xp.asarray((rows[0] >= rows[1])[:, :, None, None] | (columns[0] >= columns[1])[:, None, :, None])
     xp.copyto(y, 0, where=empty)
     xp.copyto(places, -1, where=empty)

