@@ -1,5 +1,7 @@
 """The random numbers of initial weights and of dropout: one generator for all, which a seed sets back."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
 _generator = np.random.default_rng(0)
@@ -17,3 +19,30 @@ def manual_seed(seed):
 def generator():
     """The generator that manual_seed seeded. It always draws on the CPU, so a seed means the same on every device."""
     return _generator
+
+
+@contextmanager
+def undrawn():
+    """Meanwhile initial weights are not drawn but zero: for a network whose weights are about to be loaded.
+
+    >>> from minidl import nn
+    >>> with undrawn():
+    ...     layer = nn.Linear(2, 1)
+    >>> layer.weight.data
+    array([[0., 0.]], dtype=float32)
+    """
+    global _generator
+    kept, _generator = _generator, _Undrawn()
+    try:
+        yield
+    finally:
+        _generator = kept
+
+
+class _Undrawn:
+    """In the place of a generator: one zero, seen in the shape that was asked for."""
+
+    def normal(self, mean, std, shape):
+        return np.broadcast_to(np.float32(0), shape)
+
+    uniform = normal

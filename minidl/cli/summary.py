@@ -19,8 +19,8 @@ def add_parser(commands):
     parser.add_argument("model", metavar="MODEL", help="lenet5, mlp, resnet20, 32, 44, 56 or 110")
     sizes = "channels, height and width of the image (default: the usual of the model)"
     parser.add_argument("--input", type=_shape, metavar="C,H,W", help=sizes)
-    classes = "classes that it tells apart (default: 10)"
-    parser.add_argument("--classes", type=whole_number(1), default=10, metavar="N", help=classes)
+    classes = "classes that it tells apart (default: the usual of the model)"
+    parser.add_argument("--classes", type=whole_number(1), metavar="N", help=classes)
 
 
 def run(args):

@@ -30,3 +30,6 @@ class LeNet5(nn.Module):
         x = F.relu(self.fc1(x.flatten(1)))
         x = F.relu(self.fc2(x))
         return self.fc3(x)
+
+
+MODELS = {"lenet5": (LeNet5, (1, 28, 28), 10, "LeCun et al. 1998: two convolutions, three linear layers")}

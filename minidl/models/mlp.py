@@ -26,3 +26,6 @@ class MLP(nn.Module):
         for layer in self.layers[:-1]:
             x = F.relu(layer(x))
         return self.layers[-1](x)
+
+
+MODELS = {"mlp": (MLP, (1, 28, 28), 10, "multilayer perceptron, 256 and 128 hidden units")}

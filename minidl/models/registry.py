@@ -1,51 +1,55 @@
-"""Models by name."""
+"""Models by name. Each family's file ends with MODELS, a table of the ones it has."""
 
 from difflib import get_close_matches
-from functools import partial
+from typing import NamedTuple
 
-from .lenet import LeNet5
-from .mlp import MLP
-from .resnet_cifar import CifarResNet
+from . import lenet, mlp, resnet_cifar
 
-# name: (what makes it, the input it is usually given (C, H, W), one line of what it is)
-_MODELS = {
-    "mlp": (MLP, (1, 28, 28), "multilayer perceptron, 256 and 128 hidden units"),
-    "lenet5": (LeNet5, (1, 28, 28), "LeCun et al. 1998: two convolutions, three linear layers"),
-    **{
-        f"resnet{depth}": (partial(CifarResNet, depth), (3, 32, 32), f"He et al. 2016: {depth} layers for 32x32 images")
-        for depth in (20, 32, 44, 56, 110)
-    },
-}
+
+class Entry(NamedTuple):
+    """make(num_classes=..., input_shape=...) gives the model; the others are what it is usually given, and one line."""
+
+    make: type
+    input_shape: tuple
+    num_classes: int
+    summary: str
+
+
+_families = (mlp, lenet, resnet_cifar)
+_models = {name: Entry(*entry) for family in _families for name, entry in family.MODELS.items()}
 
 
 def names():
     """The names that create() knows."""
-    return list(_MODELS)
+    return list(_models)
 
 
 def describe(name):
     """One line about a model."""
-    return _find(name)[2]
+    return _find(name).summary
 
 
 def input_shape(name):
     """The input (C, H, W) that a model is usually given."""
-    return _find(name)[1]
+    return _find(name).input_shape
 
 
-def create(name, num_classes=10, input_shape=None):
-    """A new model by name, for images of input_shape (C, H, W), with weights drawn from the global generator.
+def create(name, num_classes=None, input_shape=None, **settings):
+    """A new model by name, with weights drawn from the global generator.
+
+    Without num_classes and input_shape (C, H, W) it is the published one; settings go to its class.
 
     >>> sum(p.size for p in create("lenet5").parameters())
     61706
     """
-    make, usual, _ = _find(name)
-    return make(num_classes=num_classes, input_shape=tuple(input_shape or usual))
+    entry = _find(name)
+    classes = entry.num_classes if num_classes is None else num_classes
+    return entry.make(num_classes=classes, input_shape=tuple(input_shape or entry.input_shape), **settings)
 
 
 def _find(name):
-    if name in _MODELS:
-        return _MODELS[name]
-    near = get_close_matches(str(name).lower().replace("-", ""), _MODELS, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(_MODELS)}"
+    if name in _models:
+        return _models[name]
+    near = get_close_matches(str(name).lower().replace("-", ""), _models, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(_models)}"
     raise ValueError(f"unknown model {name!r}: {hint}")

@@ -1,5 +1,7 @@
 """Residual networks for 32x32 images (He, Zhang, Ren and Sun, Deep Residual Learning, 2016, section 4.2)."""
 
+from functools import partial
+
 from minidl import backend, nn
 from minidl import functional as F
 from minidl.autograd import Op
@@ -90,3 +92,9 @@ class SubsampleAndPad(Op):
         gx = backend.get_array_module(gy).zeros_like(self.saved)
         gx[:, :, :: self.stride, :: self.stride] = gy[:, : gx.shape[1]]
         return (gx,)
+
+
+MODELS = {
+    f"resnet{depth}": (partial(CifarResNet, depth), (3, 32, 32), 10, f"He et al. 2016: {depth} layers for 32x32 images")
+    for depth in (20, 32, 44, 56, 110)
+}

@@ -24,7 +24,7 @@ def fans(shape):
 
 
 def _fill(tensor, values):
-    tensor.data[...] = backend.to_device(values.astype(tensor.dtype), tensor.device)
+    tensor.data[...] = backend.to_device(values.astype(tensor.dtype, copy=False), tensor.device)
     return tensor
 
 
