@@ -1,6 +1,10 @@
 """What several tests share: PyTorch if it is there, and a number of threads that is put back afterwards."""
 
+import sys
+
+import cuda_on_the_host
 import pytest
+import standin_cupy
 
 import minidl
 
@@ -11,6 +15,21 @@ collect_ignore = ["torch_models.py"]  # imports PyTorch, which need not be there
 def torch():
     """PyTorch, the oracle; a test that asks for it is skipped where it is not installed."""
     return pytest.importorskip("torch")
+
+
+@pytest.fixture(params=["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)])
+def cupy(request, monkeypatch):
+    """CuPy for arrays on a GPU: the stand-in that runs anywhere, and, where there is a GPU, the real one."""
+    if request.param == "gpu":
+        real = pytest.importorskip("cupy")
+        if not real.is_available():
+            pytest.skip("there is no GPU")
+        return real
+    if cuda_on_the_host.compiler() is None:
+        pytest.skip("needs g++, which compiles the CUDA kernels for the processor")
+    monkeypatch.setitem(sys.modules, "cupy", standin_cupy)
+    monkeypatch.setattr(standin_cupy, "synchronizations", 0)
+    return standin_cupy
 
 
 @pytest.fixture

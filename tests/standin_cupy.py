@@ -9,6 +9,7 @@ can be imported without a GPU.
 import operator
 from types import SimpleNamespace
 
+import cuda_on_the_host
 import numpy as np
 
 synchronizations = 0
@@ -54,8 +55,8 @@ class ndarray:
 
     __array_priority__ = 100
     __hash__ = None
-    device = SimpleNamespace(id=0)
     __cuda_array_interface__ = property(lambda self: {"shape": self.shape, "version": 3})
+    device = property(lambda self: _Device(0))
     shape = property(lambda self: self._host.shape)
     strides = property(lambda self: self._host.strides)
     flags = property(lambda self: self._host.flags)
@@ -225,6 +226,20 @@ def __getattr__(name):
     if name in CONSTANTS:
         return getattr(np, name)
     raise AttributeError(f"CuPy has no {name}, or minidl does not use it yet: see UFUNCS and FUNCTIONS in {__file__}")
+
+
+class RawKernel:
+    """A CUDA kernel, run on the processor. Numbers must come in NumPy's types, as they do to a real one."""
+
+    def __init__(self, code, name, options=()):
+        self.code, self.name = code, name
+
+    def __call__(self, grid, block, args):
+        if not all(isinstance(a, (ndarray, np.generic)) for a in args):
+            raise TypeError(f"{self.name}: arguments must be arrays on the GPU or NumPy numbers, got {args}")
+        if min(*grid, *block) < 1:
+            raise RuntimeError(f"{self.name}: CUDA_ERROR_INVALID_VALUE: {grid} blocks of {block} threads")
+        cuda_on_the_host.launch(self.code, self.name, *grid, *block, [getattr(a, "_host", a) for a in args])
 
 
 class _Device:

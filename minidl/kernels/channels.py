@@ -8,6 +8,7 @@ import numpy as np
 
 from minidl import backend
 
+from .cuda import channels as cuda
 from .layout import as_images, as_rows, by_rows
 
 # Mean^2 / variance beyond which E[x^2] - E[x]^2 loses more than about a millionth of the variance in float32.
@@ -29,8 +30,8 @@ def channel_moments(x):
     """
     n = x.size // x.shape[1]
     if backend.get_array_module(x) is not np:
-        mean = x.mean(axis=(0, 2, 3))
-        return x, 0 * mean, mean, x.var(axis=(0, 2, 3))
+        mean, variance = cuda.channel_moments(x)
+        return x, 0 * mean, mean, variance
     rows = _matrices(x)
     sums, squares = _row_sums(rows), _row_products(rows, rows)
     mean = sums / n
@@ -45,7 +46,7 @@ def channel_moments(x):
 def channel_products(gy, x):
     """The sums of gy and of gy * x over each channel: two arrays (C,)."""
     if backend.get_array_module(gy, x) is not np:
-        return gy.sum(axis=(0, 2, 3)), (gy * x).sum(axis=(0, 2, 3))
+        return cuda.channel_products(gy, x)
     gy_rows = _matrices(gy)
     return _row_sums(gy_rows), _row_products(gy_rows, _matrices(x))
 
@@ -53,8 +54,7 @@ def channel_products(gy, x):
 def channel_affine(x, scale, shift, gy=None, gy_scale=None):
     """x * scale + shift, with one scale and one shift a channel; or, with gy, (x * scale + shift + gy) * gy_scale."""
     if backend.get_array_module(x, scale) is not np:
-        y = x * scale[:, None, None] + shift[:, None, None]
-        return y if gy is None else (y + gy) * gy_scale[:, None, None]
+        return cuda.channel_affine(x, scale, shift, gy, gy_scale)
     y = _scale_rows(_matrices(x), None if gy is None else _matrices(gy), scale, shift, gy_scale)
     return _as_images(y, x)
 

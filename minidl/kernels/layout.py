@@ -19,6 +19,15 @@ def as_images(rows):
     return rows.transpose(3, 1, 0, 2)
 
 
+def as_items(a):
+    """An array (..., N) whose last axis lies in one piece, seen as (...) of N numbers each.
+
+    To copy scattered batches: an item is moved as a whole, and NumPy's loops run over the axis before. With two images
+    that is up to thirty times as fast, from 64 on it makes no difference.
+    """
+    return a.view(np.dtype((np.void, a.shape[-1] * a.itemsize)))[..., 0] if a.size else a[..., 0:0]
+
+
 def by_rows(part, rows):
     """Call `part(start, stop)` so that every row is worked on: by all threads if the rows are large."""
     small = rows.nbytes < backend.SHARE_BYTES or backend.get_array_module(rows) is not np

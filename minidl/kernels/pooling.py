@@ -1,16 +1,22 @@
-"""Max and average pooling of images (N, C, H, W), by whole rows of the memory order (H, C, W, N).
+"""Max and average pooling of images (N, C, H, W); on the CPU by whole rows of the memory order (H, C, W, N).
 
 No image is padded: each element of the window (a tap) is met with those outputs for which it lies inside the image.
-Threads share out the channels, because windows that overlap meet within a channel only.
+With a stride, the columns that a tap meets lie apart, and for few images NumPy's loops are short; a copy in `phases`
+then brings them together. Threads share out the channels, because windows that overlap meet within a channel only.
 """
 
 from typing import NamedTuple
 
+import numpy as np
+
 from minidl import backend
 
-from .layout import as_images, as_rows, by_rows
+from .cuda import pooling as cuda
+from .layout import as_images, as_items, as_rows, by_rows
 from .lowering import meeting
 from .windows import output_size
+
+FEW_IMAGES = 16  # with fewer, columns with a stride are brought together where several windows read them (measured)
 
 
 class Window(NamedTuple):
@@ -40,13 +46,23 @@ class Window(NamedTuple):
             counts.append(count - 1 if self.ceil_mode and (count - 1) * s >= size + p else count)
         return tuple(counts)
 
+    def phases(self, count):
+        """Into how many phases the columns of `count` images are to be sorted: 1 leaves them as they are."""
+        return self.stride[1] if self.overlap and 1 < count < FEW_IMAGES else 1
+
     def taps(self, shape, outputs):
-        """For each tap in reading order: (the outputs where it lies in the image, the places there), on rows."""
+        """For each tap in reading order: (the outputs where it lies in the image, the places there), indices.
+
+        The first is one of rows, the second one of what `phases` makes of rows.
+        """
+        every, split = slice(None), self.phases(shape[0])
         for i in range(self.kernel[0]):
             for j in range(self.kernel[1]):
                 rows, places = meeting(i - self.padding[0], self.stride[0], shape[2], outputs[0])
                 columns, across = meeting(j - self.padding[1], self.stride[1], shape[3], outputs[1])
-                yield (rows, slice(None), columns), (places, slice(None), across)
+                first, step = across.start // split, self.stride[1] // split
+                own = slice(first, first + (columns.stop - columns.start) * step, step)
+                yield (rows, every, columns), (places, every, across.start % split, own)
 
     def areas(self, shape, outputs, like):
         """How many places each window covers, the padding included: a number, or (OH, OW) of the type of `like`."""
@@ -62,8 +78,9 @@ class Window(NamedTuple):
 
 def max_pool2d(x, window):
     """The largest value in each window (padding never is); x (N, C, H, W) gives (N, C, OH, OW)."""
-    xp = backend.get_array_module(x)
-    return _fold(xp.maximum, -xp.inf, x, window)
+    if backend.get_array_module(x) is not np:
+        return cuda.pool("max_pool", x, window)
+    return _fold(np.maximum, -np.inf, x, window)
 
 
 def max_pool2d_gradient(x, y, gy, window):
@@ -71,48 +88,55 @@ def max_pool2d_gradient(x, y, gy, window):
 
     A NaN equals nothing, so the gradient of a window that holds one goes nowhere.
     """
-    xp = backend.get_array_module(x, y, gy)
+    if backend.get_array_module(x, y, gy) is not np:
+        return cuda.spread(gy, cuda.pool("max_positions", x, window, np.int64), x.shape, window)
     taps = list(window.taps(x.shape, y.shape[2:]))
     x_rows, y_rows, gy_rows = as_rows(x), as_rows(y), as_rows(gy)
-    gx = xp.zeros_like(x_rows)
+    gx = np.empty_like(x_rows)
 
     def part(start, stop):
-        x, y, gy, gx_part = (a[:, start:stop] for a in (x_rows, y_rows, gy_rows, gx))
-        free = xp.ones(y.shape, bool)
+        y, gy = y_rows[:, start:stop], gy_rows[:, start:stop]
+        x, gx_phases = (phases(rows[:, start:stop], window) for rows in (x_rows, gx))
+        gx_phases[...] = 0
+        free = np.ones(y.shape, bool)
         for out, places in taps:
             hit = x[places] == y[out]
             hit &= free[out]
             free[out] ^= hit
             if window.overlap:
-                gx_part[places] += gy[out] * hit
+                gx_phases[places] += gy[out] * hit
             else:
-                xp.multiply(gy[out], hit, out=gx_part[places])
+                np.multiply(gy[out], hit, out=gx_phases[places])
+        from_phases(gx_phases, gx[:, start:stop])
 
-    _by_channels(part, y_rows)
+    _by_channels(part, x_rows)
     return as_images(gx)
 
 
 def max_positions(x, y, window):
     """Where each maximum stands, as row * W + column: int64 (N, C, OH, OW). Of equals, or of NaN, the first one."""
-    xp = backend.get_array_module(x, y)
+    if backend.get_array_module(x, y) is not np:
+        return cuda.pool("max_positions", x, window, np.int64)
     x_rows, y_rows = as_rows(x), as_rows(y)
-    positions = xp.empty(y_rows.shape, xp.int64)
-    numbers = xp.arange(x.shape[2] * x.shape[3]).reshape(x.shape[2], 1, x.shape[3], 1)
+    positions = np.empty(y_rows.shape, np.int64)
+    numbers = np.arange(x.shape[2] * x.shape[3]).reshape(x.shape[2], 1, x.shape[3], 1)
+    numbers = phases(np.repeat(numbers, len(x), axis=3), window)
     taps = list(window.taps(x.shape, y.shape[2:]))
 
     def part(start, stop):
+        x = phases(x_rows[:, start:stop], window)
         for out, places in reversed(taps):  # so that the first one stays
-            values = x_rows[:, start:stop][places]
+            values = x[places]
             hit = (values == y_rows[:, start:stop][out]) | (values != values)
-            xp.copyto(positions[:, start:stop][out], numbers[places], where=hit)
+            np.copyto(positions[:, start:stop][out], numbers[places], where=hit)
 
-    _by_channels(part, y_rows)
+    _by_channels(part, x_rows)
     return as_images(positions)
 
 
 def avg_pool2d(x, window):
     """The mean of each window, zeros of the padding included."""
-    y = _fold(backend.get_array_module(x).add, 0, x, window)
+    y = sum_pool2d(x, window)
     y /= window.areas(x.shape, y.shape[2:], y)
     return y
 
@@ -124,25 +148,31 @@ def avg_pool2d_gradient(gy, shape, window):
 
 def sum_pool2d(x, window):
     """The sum of each window."""
-    return _fold(backend.get_array_module(x).add, 0, x, window)
+    if backend.get_array_module(x) is not np:
+        return cuda.pool("sum_pool", x, window)
+    return _fold(np.add, 0, x, window)
 
 
 def spread(gy, shape, window):
     """The transpose of sum_pool2d: an image of the given shape, to which each gy is added all over its window."""
+    if backend.get_array_module(gy) is not np:
+        return cuda.spread(gy, None, shape, window)
     gy_rows = as_rows(gy)
     n, c, h, w = shape
-    gx = backend.get_array_module(gy).zeros((h, c, w, n), gy.dtype)
+    gx = np.empty((h, c, w, n), gy.dtype)
     taps = list(window.taps(shape, gy.shape[2:]))
 
     def part(start, stop):
+        gx_phases = phases(gx[:, start:stop], window)
+        gx_phases[...] = 0
         for out, places in taps:
-            gx_part, gy_part = gx[:, start:stop][places], gy_rows[:, start:stop][out]
             if window.overlap:
-                gx_part += gy_part
+                gx_phases[places] += gy_rows[:, start:stop][out]
             else:
-                gx_part[...] = gy_part
+                gx_phases[places] = gy_rows[:, start:stop][out]
+        from_phases(gx_phases, gx[:, start:stop])
 
-    _by_channels(part, gy_rows)
+    _by_channels(part, gx)
     return as_images(gx)
 
 
@@ -152,20 +182,38 @@ def _fold(function, nothing, x, window):
     if window.overlap and kh > 1 < kw:  # first down, then across: kh + kw taps instead of kh * kw
         lines = _fold(function, nothing, x, Window((kh, 1), (sh, 1), (ph, 0), ceil_mode))
         return _fold(function, nothing, lines, Window((1, kw), (1, sw), (0, pw), ceil_mode))
-    xp = backend.get_array_module(x)
     rows, outputs = as_rows(x), window.outputs(x.shape)
     first, *others = taps = list(window.taps(x.shape, outputs))
-    y = xp.empty((outputs[0], rows.shape[1], outputs[1], rows.shape[3]), x.dtype)
+    y = np.empty((outputs[0], rows.shape[1], outputs[1], rows.shape[3]), x.dtype)
 
     def part(start, stop):
-        x_part, y_part = rows[:, start:stop], y[:, start:stop]
+        x_part, y_part = phases(rows[:, start:stop], window), y[:, start:stop]
         padded = window.padding != (0, 0)  # or every window has its first tap in the image
         y_part[...] = nothing if padded else x_part[first[1]]
         for out, places in taps if padded else others:
             function(y_part[out], x_part[places], out=y_part[out])
 
-    _by_channels(part, y)
+    _by_channels(part, rows)
     return as_images(y)
+
+
+def phases(rows, window):
+    """rows (H, C, W, N) as (H, C, S, ceil(W / S), N), with columns j, j + S, j + 2 S ... in phase j of S."""
+    h, c, w, n = rows.shape
+    count = window.phases(n)
+    if count == 1:
+        return rows[:, :, None]
+    split = np.empty((h, c, count, -(-w // count), n), rows.dtype)
+    for j in range(min(count, w)):
+        as_items(split)[:, :, j, : len(range(j, w, count))] = as_items(rows)[:, :, j::count]
+    return split
+
+
+def from_phases(split, rows):
+    """The inverse of phases, written to rows (H, C, W, N); nothing where `split` is a view of them."""
+    count, w = split.shape[2], rows.shape[2]
+    for j in range(min(count, w) if count > 1 else 0):
+        as_items(rows)[:, :, j::count] = as_items(split)[:, :, j, : len(range(j, w, count))]
 
 
 def _by_channels(part, rows):

@@ -13,8 +13,9 @@ import numpy as np
 
 from minidl import backend
 
+from .cuda import region as cuda
+
 GROUP_VALUES = 1 << 16  # boxes worked on at once: as many as have intermediate results of this size (measured)
-GROUP_VALUES_GPU = 1 << 26  # a GPU wants few large calls
 
 
 # ---- Weights and bins of one axis -----------------------------------------------------------------------------
@@ -91,29 +92,31 @@ def weigh(x, images, down, across):
 
     x (N, C, H, W), images (K,), down (K, PH, H), across (K, PW, W).
     """
-    xp = backend.get_array_module(x)
-    groups = _groups(xp, x.shape, images, _extent(down), _extent(across), down.shape[1])
-    down, across = (xp.asarray(a.astype(x.dtype)) for a in (down, across))
+    if backend.get_array_module(x) is not np:
+        return cuda.weigh(x, images, down, across)
+    groups = _groups(x.shape, images, _extent(down), _extent(across), down.shape[1])
+    down, across = (a.astype(x.dtype) for a in (down, across))
     maps = _channels_last(x)
-    y = xp.empty((len(images), down.shape[1], across.shape[1], x.shape[1]), x.dtype)
+    y = np.empty((len(images), down.shape[1], across.shape[1], x.shape[1]), x.dtype)
 
     def part(start, stop):
         for image, boxes, rows, columns in groups[start:stop]:
             a, b, patch = down[boxes, :, rows], across[boxes, None, :, columns], maps[image, rows, columns]
             lines = a.reshape(-1, len(patch)) @ patch.reshape(len(patch), -1)
-            xp.matmul(b, lines.reshape(*a.shape[:2], *patch.shape[1:]), out=y[boxes])
+            np.matmul(b, lines.reshape(*a.shape[:2], *patch.shape[1:]), out=y[boxes])
 
-    backend.parallel(part, len(groups), alone=xp is not np)
+    backend.parallel(part, len(groups))
     return _channels_first(y)
 
 
 def weigh_gradient(gy, shape, images, down, across):
     """gx of the given shape (N, C, H, W): the sum of down[k]^T gy[k] across[k], box after box."""
-    xp = backend.get_array_module(gy)
-    groups = _groups(xp, shape, images, _extent(down), _extent(across), down.shape[1])
-    down, across = (xp.asarray(a.astype(gy.dtype)) for a in (down, across))
+    if backend.get_array_module(gy) is not np:
+        return cuda.weigh_gradient(gy, shape, images, down, across)
+    groups = _groups(shape, images, _extent(down), _extent(across), down.shape[1])
+    down, across = (a.astype(gy.dtype) for a in (down, across))
     gy = _channels_last(gy)
-    gx = xp.zeros((shape[0], *shape[2:], shape[1]), gy.dtype)
+    gx = np.zeros((shape[0], *shape[2:], shape[1]), gy.dtype)
     for image, boxes, rows, columns in groups:
         a, b, patch = down[boxes, :, rows], across[boxes, None, :, columns], gx[image, rows, columns]
         lines = b.swapaxes(2, 3) @ gy[boxes]
@@ -153,53 +156,54 @@ def largest(x, images, rows, columns):
     Of equals the first in reading order; an empty bin gives 0 and the place -1. x (N, C, H, W), images (K,), rows
     and columns pairs (first, last + 1) of arrays (K, PH) and (K, PW), as from whole_bins.
     """
-    xp = backend.get_array_module(x)
+    if backend.get_array_module(x) is not np:
+        return cuda.largest(x, images, rows, columns)
     maps, (_, channels, h, w) = _channels_last(x), x.shape
-    numbers = xp.arange(h * w, dtype=np.int32).reshape(h, w, 1)
+    numbers = np.arange(h * w, dtype=np.int32).reshape(h, w, 1)
     extents = [(first.min(axis=1), last.max(axis=1)) for first, last in (rows, columns)]
-    groups = _groups(xp, x.shape, images, *extents, h)
+    groups = _groups(x.shape, images, *extents, h)
     shape = (len(images), rows[0].shape[1], columns[0].shape[1], channels)
-    y, places = xp.empty(shape, x.dtype), xp.empty(shape, np.int32)
+    y, places = np.empty(shape, x.dtype), np.empty(shape, np.int32)
 
     def part(start, stop):
         for image, boxes, inner_rows, inner_columns in groups[start:stop]:
             patch, place = (a[inner_rows, inner_columns].swapaxes(0, 1) for a in (maps[image], numbers))
             best, place = _largest(patch, place, *(ends[boxes] - inner_columns.start for ends in columns))
             best, place = (a.transpose(2, 0, 1, 3) for a in (best, place))  # rows, boxes, PW, channels
-            own = xp.arange(boxes.stop - boxes.start)[:, None]
+            own = np.arange(boxes.stop - boxes.start)[:, None]
             y[boxes], places[boxes] = _largest(best, place, *(ends[boxes] - inner_rows.start for ends in rows), own)
 
-    backend.parallel(part, len(groups), alone=xp is not np)
-    empty = xp.asarray((rows[0] >= rows[1])[:, :, None, None] | (columns[0] >= columns[1])[:, None, :, None])
-    xp.copyto(y, 0, where=empty)
-    xp.copyto(places, -1, where=empty)
+    backend.parallel(part, len(groups))
+    empty = (rows[0] >= rows[1])[:, :, None, None] | (columns[0] >= columns[1])[:, None, :, None]
+    np.copyto(y, 0, where=empty)
+    np.copyto(places, -1, where=empty)
     return _channels_first(y), _channels_first(places)
 
 
-def largest_gradient(gy, places, shape, images):
-    """gx of the given shape: each gy goes to its place."""
-    xp = backend.get_array_module(gy, places)
+def largest_gradient(gy, places, shape, images, rows, columns):
+    """gx of the given shape: each gy goes to its place. rows and columns as given to `largest`."""
+    if backend.get_array_module(gy, places) is not np:
+        return cuda.largest_gradient(gy, places, shape, images, rows, columns)
     n, c, h, w = shape
     gy, places = _channels_last(gy), _channels_last(places)
-    index = (xp.asarray(images)[:, None, None, None] * (h * w) + places) * c + xp.arange(c)
-    gx = xp.zeros(n * h * w * c + 1, gy.dtype)  # the last is for bins that are empty
-    xp.add.at(gx, xp.where(places < 0, len(gx) - 1, index).ravel(), gy.ravel())
+    index = (images[:, None, None, None] * (h * w) + places) * c + np.arange(c)
+    gx = np.zeros(n * h * w * c + 1, gy.dtype)  # the last is for bins that are empty
+    np.add.at(gx, np.where(places < 0, len(gx) - 1, index).ravel(), gy.ravel())
     return _channels_first(gx[:-1].reshape(n, h, w, c))
 
 
 def _largest(values, places, first, last, *others):
     """The largest of values[first:last] for every bin, and which of the places it has; the first of equals."""
-    xp = backend.get_array_module(values)
 
     def taken(step):
         index = np.minimum(first + step, last - 1).clip(0, len(values) - 1)  # a short bin looks at its end again
-        return (xp.asarray(index), *others)
+        return (index, *others)
 
     best, place = values[taken(0)], places[taken(0)]
     for step in range(1, (last - first).max(initial=0)):
         value = values[taken(step)]
-        place = xp.maximum(place, (value > best) * places[taken(step)])  # later places are larger; faster than where
-        best = xp.maximum(best, value)
+        place = np.maximum(place, (value > best) * places[taken(step)])  # later places are larger; faster than where
+        best = np.maximum(best, value)
     return best, place
 
 
@@ -210,12 +214,12 @@ def _extent(weights):
     return np.where(some, used.argmax(axis=1), size), np.where(some, size - used[:, ::-1].argmax(axis=1), 0)
 
 
-def _groups(xp, shape, images, rows, columns, height):
+def _groups(shape, images, rows, columns, height):
     """Consecutive boxes of one image: (image, slice of boxes, slices of the rows and columns that they need).
 
     How many depends on the size of the intermediate results of a box, `height` rows of the image.
     """
-    limit = (GROUP_VALUES if xp is np else GROUP_VALUES_GPU) // max(height * shape[1] * shape[3], 1)
+    limit = GROUP_VALUES // max(height * shape[1] * shape[3], 1)
     groups, start = [], 0
     for image, run in itertools.groupby(images.tolist()):
         end = start + len(list(run))
@@ -232,7 +236,7 @@ def _hull(extents, boxes, size):
 
 
 def _channels_last(x):
-    return backend.get_array_module(x).ascontiguousarray(x.transpose(0, 2, 3, 1))
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
 
 
 def _channels_first(x):

@@ -11,6 +11,7 @@ import numpy as np
 
 from minidl import backend
 
+from .cuda import pooling as cuda
 from .layout import as_images, as_rows, by_rows
 
 BLOCK_BYTES = 1 << 19  # of an output that is summed up at a time
@@ -86,22 +87,30 @@ def resample(x, down, across):
 def _weighted_sums(rows, axis, taps):
     """One of the two products, on rows (H, C, W, N): over the rows (axis 0) or over the columns (axis 2)."""
     xp = backend.get_array_module(rows)
-    weights = taps.weights.astype(rows.dtype).reshape((*taps.weights.shape, *[1] * (3 - axis)))
-    lines, weights = (backend.to_device(a, backend.device_of(rows)) for a in (taps.lines, weights))
-    y = xp.empty((*rows.shape[:axis], len(lines), *rows.shape[axis + 1 :]), rows.dtype)
+    weights = taps.weights.astype(rows.dtype)
+    shape = (*rows.shape[:axis], len(weights), *rows.shape[axis + 1 :])
+    if xp is not np:
+        lines, weights = xp.asarray(taps.lines), xp.asarray(weights[(..., *[None] * (3 - axis))])
+        sums = (rows.take(lines[:, k], axis=axis) * weights[:, k] for k in range(lines.shape[1]))
+        return sum(sums, xp.zeros(shape, rows.dtype))
+    y = np.empty(shape, rows.dtype)
     step = max(BLOCK_BYTES // max(y[:1].nbytes, 1), 1)  # rows at a time, so that sums stay in the cache
+    across = np.repeat(weights[..., None], rows.shape[3], axis=2)  # NumPy's loops are short where it stretches numbers
 
     def part(start, stop):
+        addend = np.empty((min(step, stop - start), *shape[1:]), y.dtype)
         for first in range(start, stop, step):
-            block = slice(first, min(first + step, stop))
-            source, chosen = (rows, block) if axis == 0 else (rows[block], slice(None))
-            for k in range(lines.shape[1]):
-                values = source.take(lines[chosen, k], axis=axis)
-                values *= weights[chosen, k]
-                if k:
-                    y[block] += values
+            block = y[first : min(first + step, stop)]
+            for k in range(weights.shape[1]):
+                target = addend[: len(block)] if k else block
+                if axis == 0:
+                    for i, line in enumerate(target, first):
+                        np.multiply(rows[taps.lines[i, k]], weights[i, k], out=line)
                 else:
-                    y[block] = values
+                    np.take(rows[first : first + len(block)], taps.lines[:, k], axis=2, out=target, mode="clip")
+                    target *= across[:, k]
+                if k:
+                    block += target
 
     by_rows(part, y)
     return y
@@ -124,24 +133,43 @@ def pixel_unshuffle(x, r):
 
 
 def scatter(x, positions, size):
-    """Images of zeros (N, C, *size), where each x stands at its position, row * W + column; the last of several."""
-    rows, places = as_rows(x), _memory_places(positions, size)
-    _, c, _, n = rows.shape
-    y = backend.get_array_module(x, positions).zeros(size[0] * c * size[1] * n, x.dtype)
-    y[places] = rows
-    return as_images(y.reshape(size[0], c, size[1], n))
+    """Images of zeros (N, C, *size), where each x stands at its position, row * W + column; the last of several.
+
+    Returns them and what `gather` needs to go back: the positions as places in memory.
+    """
+    if backend.get_array_module(x, positions) is not np:
+        return cuda.scatter(x, positions, size), positions
+    rows, places = as_rows(x), _memory_places(as_rows(positions), size)
+    y = np.zeros(size[0] * rows.shape[1] * size[1] * rows.shape[3], x.dtype)
+    y[places] = rows.reshape(-1)
+    return as_images(y.reshape(size[0], rows.shape[1], size[1], rows.shape[3])), places
 
 
-def gather(y, positions):
-    """The values of y at the positions: the transpose of scatter, where no position comes twice."""
-    return as_images(as_rows(y).reshape(-1).take(_memory_places(positions, y.shape[2:])))
+def gather(y, places, shape):
+    """The values of y at places that scatter gave, (N, C, H, W): its transpose, where no position comes twice."""
+    if backend.get_array_module(y, places) is not np:
+        return cuda.gather(y, places)
+    n, c, h, w = shape
+    return as_images(as_rows(y).reshape(-1).take(places).reshape(h, c, w, n))
 
 
 def _memory_places(positions, size):
-    """Where positions in images (N, C, *size) lie in memory (H, C, W, N)."""
-    xp = backend.get_array_module(positions)
-    positions = as_rows(positions).astype(xp.int64, copy=False)
-    _, c, _, n = positions.shape
+    """Where positions (H, C, W, N), row * width + column, of images of a size lie in memory (height, C, width, N).
+
+    Flat, as are all arrays on the way: NumPy's loops are long then, however few images there are.
+    """
+    h, c, w, n = positions.shape
     line = size[1] * n  # a row of one channel; between two rows lie those of the other channels
-    others = xp.arange(c)[:, None, None] * line + xp.arange(n)
-    return positions * n + positions // size[1] * ((c - 1) * line) + others
+    within = np.add.outer(np.arange(c) * line, np.tile(np.arange(n), w)).reshape(-1)
+    positions = positions.reshape(h, -1)
+    places = np.empty(positions.shape, np.int64)
+
+    def part(start, stop):
+        rows = places[start:stop]
+        np.floor_divide(positions[start:stop], size[1], out=rows)
+        rows *= (c - 1) * line
+        rows += within
+        rows += positions[start:stop] * n
+
+    by_rows(part, places)
+    return places.reshape(-1)

@@ -4,8 +4,11 @@ With them convolution is a matrix product, `y = w.reshape(O, -1) @ im2col(x)`, a
 the form that lectures show, that runs on a GPU, and that tests hold the fast form (convolution.py) against.
 """
 
+import numpy as np
+
 from minidl import backend
 
+from .cuda import lowering as cuda
 from .layout import pair
 
 
@@ -62,10 +65,13 @@ def im2col(x, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
     xp = backend.get_array_module(x)
     n, c = x.shape[:2]
     outputs = output_sizes(x.shape, kernel, stride, padding, dilation)
-    padded = xp.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
     columns = xp.empty((c, *kernel, n, *outputs), x.dtype)
-    for i, j, rows, cols in taps(kernel, stride, dilation, outputs):
-        columns[:, i, j] = padded[:, :, rows, cols].swapaxes(0, 1)
+    if xp is np:
+        padded = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+        for i, j, rows, cols in taps(kernel, stride, dilation, outputs):
+            columns[:, i, j] = padded[:, :, rows, cols].swapaxes(0, 1)
+    else:
+        cuda.im2col(x, columns, outputs, (kernel, stride, padding, dilation))
     return columns.reshape(c * kernel[0] * kernel[1], -1)
 
 
@@ -74,11 +80,12 @@ def col2im(columns, shape, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1
 
     Each tap is one addition of whole images, in a fixed order: no two additions meet in one place at a time.
     """
-    xp = backend.get_array_module(columns)
     n, c, h, w = shape
     outputs = output_sizes(shape, kernel, stride, padding, dilation)
     columns = columns.reshape(c, *kernel, n, *outputs)
-    padded = xp.zeros((n, c, h + 2 * padding[0], w + 2 * padding[1]), columns.dtype)
+    if backend.get_array_module(columns) is not np:
+        return cuda.col2im(columns, shape, outputs, (kernel, stride, padding, dilation))
+    padded = np.zeros((n, c, h + 2 * padding[0], w + 2 * padding[1]), columns.dtype)
     for i, j, rows, cols in taps(kernel, stride, dilation, outputs):
         padded[:, :, rows, cols] += columns[:, i, j].swapaxes(0, 1)
     return padded[:, :, padding[0] : padding[0] + h, padding[1] : padding[1] + w]

@@ -220,12 +220,11 @@ class RoIPool(Region):
         self.check(x)
         rows, columns = (self._bins(*axis) for axis in self.axes(x.shape))
         y, places = kernels.largest(x, self.images, rows, columns)
-        self.saved = x.shape, places
+        self.saved = places, x.shape, self.images, rows, columns
         return y
 
     def backward(self, gy):
-        shape, places = self.saved
-        return (kernels.largest_gradient(gy, places, shape, self.images),)
+        return (kernels.largest_gradient(gy, *self.saved),)
 
     @staticmethod
     def _bins(start, stop, count, size):

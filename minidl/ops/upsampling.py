@@ -100,10 +100,12 @@ class MaxUnpool2d(Pool2d):
                 f"max_unpool2d: indices must lie from 0 to {size[0] * size[1] - 1}, the last pixel of {size}, "
                 f"got {self.indices.min()} to {self.indices.max()}; is output_size that of the pooled image?"
             )
-        return resampling.scatter(x, self.indices, size)
+        y, places = resampling.scatter(x, self.indices, size)
+        self.saved = places, x.shape
+        return y
 
     def backward(self, gy):
-        return (resampling.gather(gy, self.indices),)
+        return (resampling.gather(gy, *self.saved),)
 
     def _size(self, shape):
         kernel, stride, padding, _ = self.window

@@ -5,15 +5,17 @@ from math import sqrt
 import numpy as np
 
 from minidl import backend
+from minidl.kernels.cuda import optimizer as cuda
 
 
 class Optimizer:
     """The base: holds the parameters, the learning rate, and a state of arrays a parameter.
 
     A subclass names its state arrays in `slots` and defines `update(p, g, state)`, which changes the array p in place.
+    It may also define `fused(p, g, state)`, which does the same on a GPU, weight decay included, in one kernel.
     """
 
-    slots = ()
+    slots, fused = (), None
 
     def __init__(self, parameters, lr, weight_decay=0.0):
         if hasattr(parameters, "grad"):
@@ -32,14 +34,15 @@ class Optimizer:
         for parameter, state in zip(self.parameters, self.state, strict=True):
             if parameter.grad is None or not parameter.requires_grad:
                 continue
-            p, g = parameter.data, parameter.grad
+            p, g, xp = parameter.data, parameter.grad, backend.get_array_module(parameter.data)
             if not state:
                 state["step"] = 0
-                state.update((slot, backend.get_array_module(p).zeros_like(p)) for slot in self.slots)
+                state.update((slot, xp.zeros_like(p)) for slot in self.slots)
             state["step"] += 1
-            if self.weight_decay:
-                g = g + self.weight_decay * p
-            self.update(p, g, state)
+            if self.fused and xp is not np:
+                self.fused(p, g, state)
+            else:
+                self.update(p, g + self.weight_decay * p if self.weight_decay else g, state)
 
     def update(self, p, g, state):
         raise NotImplementedError(f"{type(self).__name__} must define update(self, p, g, state)")
@@ -111,6 +114,9 @@ class SGD(Optimizer):
             g = g + self.momentum * v if self.nesterov else v
         p -= self.lr * g
 
+    def fused(self, p, g, state):
+        cuda.sgd(p, g, state.get("momentum_buffer"), self.lr, self.momentum, self.weight_decay, self.nesterov)
+
 
 class Adam(Optimizer):
     """Adam (Kingma and Ba 2015): steps scaled by running means of the gradient and of its square.
@@ -137,3 +143,7 @@ class Adam(Optimizer):
         scale /= sqrt(1 - b2 ** state["step"])
         scale += self.eps
         p -= (self.lr / (1 - b1 ** state["step"])) * m / scale
+
+    def fused(self, p, g, state):
+        settings = self.lr, self.betas, self.eps, self.weight_decay, state["step"]
+        cuda.adam(p, g, state["exp_avg"], state["exp_avg_sq"], *settings)

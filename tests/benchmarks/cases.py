@@ -19,16 +19,37 @@ LAYERS = {
     "linear 400 to 120, batch 128": ("linear", {}, (128, 400), [(120, 400), (120,)]),
 }  # fmt: skip
 
+# Like LAYERS, on arrays of about 10 MB, as the larger images of segmentation and detection are.
+LARGE = {
+    "batch norm, 64, 100x100, batch 4": ("batch_norm", {}, (4, 64, 100, 100), [(64,), (64,)]),
+    "max pool 2x2, 64, 100x100, batch 4": ("max_pool2d", {"kernel_size": 2}, (4, 64, 100, 100), []),
+    "max pool 3x3 stride 2": ("max_pool2d", {"kernel_size": 3, "stride": 2, "padding": 1}, (4, 64, 100, 100), []),
+    "average pool 2x2": ("avg_pool2d", {"kernel_size": 2}, (4, 64, 100, 100), []),
+    "bilinear, 50x50 to 100x100": (
+        "interpolate", {"scale_factor": 2, "mode": "bilinear"}, (4, 64, 50, 50), []),
+    "bilinear, 100x100 to 160x130": (
+        "interpolate", {"size": (160, 130), "mode": "bilinear"}, (4, 64, 100, 100), []),
+    "nearest, 50x50 to 100x100": ("interpolate", {"scale_factor": 2}, (4, 64, 50, 50), []),
+    "max unpool 2x2, 64, 50x50 to 100x100": ("max_unpool2d", {"kernel_size": 2}, (4, 64, 50, 50), []),
+    "conv transpose 2x2 stride 2, 64 to 32": ("conv_transpose2d", {"stride": 2}, (4, 64, 50, 50), [(64, 32, 2, 2)]),
+    "conv transpose 4x4 stride 2, 64 to 32": (
+        "conv_transpose2d", {"stride": 2, "padding": 1}, (4, 64, 50, 50), [(64, 32, 4, 4), (32,)]),
+    "conv transpose 3x3, 64 to 64": ("conv_transpose2d", {"padding": 1}, (4, 64, 100, 100), [(64, 64, 3, 3), (64,)]),
+    "conv transpose 16x16 stride 8, 21, batch 2": (
+        "conv_transpose2d", {"stride": 8, "padding": 4}, (2, 21, 30, 40), [(21, 21, 16, 16)]),
+}  # fmt: skip
+
 
 def names(which):
-    """The cases of a group: "networks", "layers" or "all"."""
-    return [*(NETWORKS if which != "layers" else ()), *(LAYERS if which != "networks" else ())]
+    """The cases of a group: "networks", "layers", "large" or "all"."""
+    groups = {"networks": NETWORKS, "layers": LAYERS, "large": LARGE}
+    return [name for group, cases in groups.items() if which in (group, "all") for name in cases]
 
 
-def make(framework, name, threads):
-    """A function that does one step of the named case."""
+def make(framework, name, threads, device="cpu"):
+    """A function that does one step of the named case, and waits until it is done."""
     build = {"minidl": _minidl, "torch": _torch}[framework]
-    return build(name, threads)
+    return build(name, threads, device)
 
 
 def _inputs(shape):
@@ -36,35 +57,56 @@ def _inputs(shape):
     return rng.standard_normal(shape, dtype=np.float32), rng.integers(0, 10, shape[0])
 
 
-def _minidl(name, threads):
+def _minidl(name, threads, device):
     import minidl
-    from minidl import functional, models, optim
+    from minidl import backend, functional, models, optim
     from minidl.kernels.layout import as_images, as_rows
 
     minidl.set_num_threads(threads)
+    if device == "cuda":
+        import cupy
+
+        wait = cupy.cuda.Device().synchronize
+    else:
+        wait = _nothing
     if name in NETWORKS:
         model_name, shape = NETWORKS[name]
-        x, targets = _inputs(shape)
-        model = models.create(model_name)
+        x, targets = (minidl.Tensor(a).to(device) for a in _inputs(shape))
+        model = models.create(model_name).to(device)
         optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
 
         def step():
             optimizer.zero_grad()
-            functional.cross_entropy(model(minidl.Tensor(x)), targets).backward()
+            functional.cross_entropy(model(x), targets).backward()
             optimizer.step()
+            wait()
 
         return step
 
-    function, settings, shape, weights = LAYERS[name]
+    function, settings, shape, weights = {**LAYERS, **LARGE}[name]
     x = _inputs(shape)[0]
-    x = as_images(as_rows(x)) if x.ndim == 4 else x  # as the layer before leaves it
-    x, *weights = (minidl.Tensor(a, requires_grad=True) for a in (x, *(_inputs(s)[0] for s in weights)))
-    y = _apply(functional, function, settings, x, weights, lambda n: np.ones(n, np.float32))
-    gy = np.copy(y.data, order="K")
-    return lambda: _apply(functional, function, settings, x, weights, lambda n: np.ones(n, np.float32)).backward(gy)
+    x = as_images(as_rows(x)) if x.ndim == 4 and device == "cpu" else x  # as the layer before leaves it
+    arrays = x, *(_inputs(s)[0] for s in weights)
+    x, *weights = (minidl.Tensor(backend.to_device(a, device), requires_grad=True) for a in arrays)
+    settings = _complete(functional, function, settings, shape, lambda a: minidl.Tensor(a).to(device))
+
+    def ones(n):
+        return backend.to_device(np.ones(n, np.float32), device)
+
+    gy = _apply(functional, function, settings, x, weights, ones).data.copy(order="K")
+
+    def layer_step():
+        _apply(functional, function, settings, x, weights, ones).backward(gy)
+        wait()
+
+    return layer_step
 
 
-def _torch(name, threads):
+def _nothing():
+    pass
+
+
+def _torch(name, threads, device):
     import sys
     from pathlib import Path
 
@@ -75,23 +117,45 @@ def _torch(name, threads):
     import torch_models
 
     torch.set_num_threads(threads)
+    wait = torch.cuda.synchronize if device == "cuda" else _nothing
     if name in NETWORKS:
         model_name, shape = NETWORKS[name]
-        x, targets = (torch.tensor(a) for a in _inputs(shape))
-        model = torch_models.create(model_name)
+        x, targets = (torch.tensor(a, device=device) for a in _inputs(shape))
+        model = torch_models.create(model_name).to(device)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
 
         def step():
             optimizer.zero_grad()
             functional.cross_entropy(model(x), targets).backward()
             optimizer.step()
+            wait()
 
         return step
 
-    function, settings, shape, weights = LAYERS[name]
-    x, *weights = (torch.tensor(a, requires_grad=True) for a in (_inputs(s)[0] for s in (shape, *weights)))
-    gy = _apply(functional, function, settings, x, weights, torch.ones).detach()
-    return lambda: _apply(functional, function, settings, x, weights, torch.ones).backward(gy)
+    function, settings, shape, weights = {**LAYERS, **LARGE}[name]
+    arrays = (_inputs(s)[0] for s in (shape, *weights))
+    x, *weights = (torch.tensor(a, device=device, requires_grad=True) for a in arrays)
+    settings = _complete(functional, function, settings, shape, lambda a: torch.tensor(a, device=device))
+
+    def ones(n):
+        return torch.ones(n, device=device)
+
+    gy = _apply(functional, function, settings, x, weights, ones).detach()
+
+    def layer_step():
+        _apply(functional, function, settings, x, weights, ones).backward(gy)
+        wait()
+
+    return layer_step
+
+
+def _complete(functional, function, settings, shape, tensor):
+    """The settings, with the positions that unpooling needs: those of a pooling to the given shape."""
+    if function != "max_unpool2d":
+        return settings
+    n, c, h, w = shape
+    images = tensor(_inputs((n, c, 2 * h, 2 * w))[0])
+    return {**settings, "indices": functional.max_pool2d(images, 2, return_indices=True)[1]}
 
 
 def _apply(functional, function, settings, x, weights, ones):
