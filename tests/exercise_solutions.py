@@ -275,10 +275,86 @@ class ConvTranspose2d:
         return gx, gw
 
 
+class MaxUnpool2d:
+    def __init__(self, indices, output_size):
+        rows, columns = np.divmod(indices, output_size[1])
+        images, channels = np.ogrid[: len(indices), : indices.shape[1]]
+        self.place = images[..., None, None], channels[..., None, None], rows, columns
+        self.size = output_size
+
+    def forward(self, x):
+        y = np.zeros((*x.shape[:2], *self.size), x.dtype)
+        y[self.place] = x
+        return y
+
+    def backward(self, gy):
+        return (gy[self.place],)
+
+
+class LocalResponseNorm:
+    def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+        self.before, self.after = size // 2, (size - 1) // 2
+
+    def near(self, values, before, after):
+        padded = np.pad(values, ((0, 0), (before, after), (0, 0), (0, 0)))
+        return sum(padded[:, i : i + values.shape[1]] for i in range(before + after + 1))
+
+    def forward(self, x):
+        self.x, self.s = x, self.k + self.alpha / self.size * self.near(x**2, self.before, self.after)
+        return x * self.s**-self.beta
+
+    def backward(self, gy):
+        direct = gy * self.s**-self.beta
+        through = self.x * self.near(direct * self.x / self.s, self.after, self.before)
+        return (direct - 2 * self.alpha * self.beta / self.size * through,)
+
+
+def init_scale(shape, method, distribution):
+    area = np.prod(shape[2:])
+    fan_in, fan_out = shape[1] * area, shape[0] * area
+    variance = 2 / (fan_in + fan_out) if method == "xavier" else 2 / fan_in
+    std = np.sqrt(variance)
+    return np.sqrt(3) * std if distribution == "uniform" else std
+
+
+class RoIPool:
+    def __init__(self, boxes, output_size, spatial_scale=1.0):
+        self.boxes, self.output_size, self.scale = boxes, output_size, spatial_scale
+
+    def bins(self, start, stop, count, size):
+        i, length = np.arange(count), stop - start + 1
+        first, last = start + i * length // count, start - (-(i + 1) * length // count)
+        return list(zip(first.clip(0, size), last.clip(0, size), strict=True))
+
+    def forward(self, x):
+        self.x, self.best = x, []
+        y = np.zeros((len(self.boxes), x.shape[1], *self.output_size), x.dtype)
+        for k, (image, *box) in enumerate(self.boxes):
+            x0, y0, x1, y1 = np.rint(np.array(box) * self.scale).astype(int)
+            rows, columns = (self.bins(*s) for s in zip((y0, x0), (y1, x1), self.output_size, x.shape[2:], strict=True))
+            for i, j in np.ndindex(*self.output_size):
+                part = x[int(image), :, slice(*rows[i]), slice(*columns[j])]
+                if part.size:
+                    flat = part.reshape(len(part), -1)
+                    y[k, :, i, j] = flat.max(axis=1)
+                    row, column = np.divmod(flat.argmax(axis=1), part.shape[2])
+                    self.best.append((k, i, j, int(image), rows[i][0] + row, columns[j][0] + column))
+        return y
+
+    def backward(self, gy):
+        gx, channels = np.zeros_like(self.x), np.arange(self.x.shape[1])
+        for k, i, j, image, row, column in self.best:
+            gx[image, channels, row, column] += gy[k, :, i, j]
+        return (gx,)
+
+
 SOLUTIONS = {
     "linear": Linear, "relu": ReLU, "softmax_cross_entropy": SoftmaxCrossEntropy, "conv2d": Conv2d,
     "max_pool2d": MaxPool2d, "batch_norm": BatchNorm, "dropout": Dropout, "sgd_momentum": SGD, "adam": Adam,
     "im2col": im2col, "hinge": Hinge, "nesterov": Nesterov, "adagrad": Adagrad, "rmsprop": RMSProp, "iou": iou,
     "conv_transpose2d": ConvTranspose2d, "convolution_matrix": convolution_matrix, "conv1d": Conv1d,
     "non_maximum_suppression": nms, "box_coding": encode, "average_precision": average_precision,
+    "max_unpool2d": MaxUnpool2d, "local_response_norm": LocalResponseNorm, "xavier_he_init": init_scale,
+    "roi_pooling": RoIPool,
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """Every notebook runs from top to bottom, in a minute, without a warning, and is committed without outputs."""
 
 import functools
+import inspect
 import re
 import tempfile
 import time
@@ -8,11 +9,17 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from exercise_solutions import SOLUTIONS
 from nbclient import NotebookClient
+
+from minidl import exercises
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
+SHEETS = [path for path in NOTEBOOKS if "_exercises_" in path.name]
+
+every_sheet = pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.name)
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 
 
@@ -42,16 +49,35 @@ def test_explains_itself_in_short_cells(path):
         assert len(lines) <= 30, f"{path.name}: cell {cell.id} has {len(lines)} lines; let the package do it"
 
 
+def checks(notebook):
+    """{exercise: the cell that checks it}"""
+    cells = [(re.search(r'^check\("(\w+)", \w+\)$', cell.source, re.M), cell) for cell in code_cells(notebook)]
+    return {match[1]: cell for match, cell in cells if match}
+
+
+def fill(notebook):
+    """Put the worked solutions in the place of the frames."""
+    for name, cell in checks(notebook).items():
+        frame, solution = exercises.get(name).starter.strip(), inspect.getsource(SOLUTIONS[name]).strip()
+        assert frame in cell.source, name
+        cell.source = cell.source.replace(frame, solution)
+
+
+def text_of(output):
+    if output.output_type == "execute_result":
+        return output.data["text/plain"]
+    return output.text if output.output_type == "stream" else ""
+
+
 @functools.cache
-def execute(path):
-    """Run a notebook in an empty folder, once for all tests; gives {cell id: what it printed}."""
+def execute(path, filled=False):
+    """Run a notebook in an empty folder, once for all tests; gives {cell id: what it printed, and its result}."""
     notebook = nbformat.read(path, as_version=4)
+    if filled:
+        fill(notebook)
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(notebook, timeout=60, resources={"metadata": {"path": folder}}).execute()
-    return {
-        cell.id: "".join(output.text for output in cell.outputs if output.output_type == "stream")
-        for cell in code_cells(notebook)
-    }
+    return {cell.id: "".join(text_of(output) for output in cell.outputs) for cell in code_cells(notebook)}
 
 
 @every_notebook
@@ -59,6 +85,10 @@ def test_runs_in_a_minute_without_a_warning(path):
     start = time.perf_counter()
     printed = execute(path)
     assert time.perf_counter() - start < 60
+    no_warnings(path, printed)
+
+
+def no_warnings(path, printed):
     for cell, text in printed.items():
         # tqdm asks for ipywidgets, which the tests do without
         warnings = [name for name in re.findall(r"\w*Warning\b", text) if name != "TqdmWarning"]
@@ -106,3 +136,63 @@ def test_matrix_and_operation_agree_in_the_lesson_on_convolution():
     assert stride1 == "stride 1: (ax, ay + bx, az + by + cx, bz + cy + dx, cz + dy, dz)"
     assert stride2 == "stride 2: (ax, ay, az + bx, by, bz, 0)"
     assert printed["unpooling-max"].endswith("[ 5  2 12 15]\n")
+
+
+def test_the_sheets_have_every_exercise_once():
+    names = [name for path in SHEETS for name in checks(nbformat.read(path, as_version=4))]
+    assert len(SHEETS) == 2 and sorted(names) == sorted(exercises.names())
+
+
+@every_sheet
+def test_a_sheet_has_the_frames_of_its_exercises(path):
+    for name, cell in checks(nbformat.read(path, as_version=4)).items():
+        exercise = exercises.get(name)
+        assert cell.source == f'{exercise.starter.strip()}\n\n\ncheck("{name}", {exercise.answer_name})'
+
+
+@every_sheet
+def test_an_empty_sheet_says_not_yet(path):
+    printed = execute(path)
+    for name, cell in checks(nbformat.read(path, as_version=4)).items():
+        assert printed[cell.id].startswith(f"{name}: not yet right: "), printed[cell.id]
+    assert "This needs your answer to: " in "".join(printed.values())
+
+
+@every_sheet
+def test_a_filled_sheet_is_right(path):
+    printed = execute(path, filled=True)
+    for name, cell in checks(nbformat.read(path, as_version=4)).items():
+        assert printed[cell.id].startswith(f"{name}: right ("), printed[cell.id]
+    assert "This needs your answer to: " not in "".join(printed.values())
+    no_warnings(path, printed)
+
+
+def test_answers_work_together_in_the_sheet_on_operations():
+    path = FOLDER / "04_exercises_operations.ipynb"
+    printed = execute(path, filled=True)
+    first, last = (float(n) for n in re.findall(r"\d\.\d+", printed["classifier"]))
+    assert 2 < first < 3 and last < 0.7
+    assert printed["matrix-drawn"].split() == ["forward:", "True", "backward:", "True"]
+    forward, backward = (float(n) for n in re.findall(r"= (-?\d+\.\d+)", printed["adjoint"]))
+    assert forward == pytest.approx(backward, rel=1e-9)
+    assert printed["parts"].split("minidl's:")[1].split() == []
+    for text in (printed["test"], execute(path)["test"]):
+        assert float(re.search(r"test accuracy (\d\.\d+)", text)[1]) > 0.65
+
+
+def test_answers_give_the_numbers_of_the_lectures_in_the_sheet_on_training():
+    printed = execute(FOLDER / "05_exercises_training.ipynb", filled=True)
+    lines = re.findall(r"^(\w+, \w+\.?\w*) +(.*)$", printed["statistics"], re.M)
+    deviations = {name: [float(n) for n in numbers.split()] for name, numbers in lines}
+    expected = {  # of layers 1, 2, 3 and 10; the last depends on the random numbers
+        "tanh, 0.01": (0.213, 0.0476, 0.0106, 0.0),
+        "tanh, 1": (0.98, 0.98, 0.98, 0.98),
+        "tanh, Xavier": (0.628, 0.486, 0.408, 0.228),
+        "relu, Xavier": (0.583, 0.404, 0.277, 0.026),
+        "relu, He": (0.825, 0.828, 0.814, 0.845),
+    }
+    assert deviations.keys() == expected.keys()
+    for name, numbers in expected.items():
+        assert deviations[name][:2] == pytest.approx(numbers[:2], rel=0.03)
+        assert deviations[name][2:] == pytest.approx(numbers[2:], rel=0.1, abs=1e-4)
+    assert printed["decoded"].endswith("back again: True\n")

@@ -18,7 +18,20 @@ with the start. `check` compares with loops written from the definition and with
 
 from difflib import get_close_matches
 
-from . import boxes, convolution, layers, losses, normalization, optimizers, pooling, transposed
+from . import (
+    boxes,
+    convolution,
+    init,
+    layers,
+    losses,
+    normalization,
+    normalization_local,
+    optimizers,
+    pooling,
+    region,
+    transposed,
+    unpooling,
+)
 from .exercise import Exercise, FunctionExercise, Mistake, OpExercise, OptimizerExercise
 from .result import Result
 
@@ -27,7 +40,10 @@ __all__ = [
     "hint", "names", "show",
 ]  # fmt: skip
 
-_topics = (layers, losses, convolution, transposed, pooling, normalization, optimizers, boxes)
+_topics = (
+    layers, losses, convolution, transposed, pooling, unpooling, normalization, normalization_local, init, optimizers,
+    boxes, region,
+)  # fmt: skip
 _exercises = {exercise.name: exercise for topic in _topics for exercise in topic.EXERCISES}
 
 

@@ -159,7 +159,8 @@ class Exercise:
 
     def _describe(self, r):
         arrays = [f"{name} {array.shape}" for name, array in r.inputs.items()]
-        return ", ".join(arrays + [f"{name} {value}" for name, value in r.settings.items()])
+        settings = [f"{name} {np.shape(v) if np.ndim(v) > 1 else v}" for name, v in r.settings.items()]
+        return ", ".join(arrays + settings)
 
 
 class FunctionExercise(Exercise):

@@ -1,4 +1,4 @@
-"""Exercises: max pooling and its inverse."""
+"""Exercises: max pooling."""
 
 import numpy as np
 
