@@ -19,19 +19,23 @@ from .lowering import (
     scratch,
     split_channels,
 )
+from .matrix import product
 from .windows import col2im, im2col
 
 
 def conv2d(x, w, b, geometry):
     """y[n, o] = b[o] + sum over c of w[o, c] correlated with x[n, c].
 
-    x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; gives y (N, O, OH, OW).
+    x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; gives y (N, O, OH, OW). Where few positions meet many
+    filters, it goes the plain way: the weights are the larger matrix then, and a product for each row reads them often.
     """
     if backend.get_array_module(x, w, b) is not np:
         return plain_conv2d(x, w, b, geometry)
     groups = geometry.groups
     n, outputs = x.shape[0], w.shape[0]
     oh, ow = geometry.outputs(x.shape)
+    if 2 * n * oh * ow <= outputs // groups:
+        return as_images(as_rows(plain_conv2d(x, w, b, geometry)))
     rows = as_rows(x)
     y = np.empty((oh, outputs, ow, n), np.result_type(x, w, *() if b is None else (b,)))
     products = split_channels(y, groups)
@@ -168,7 +172,7 @@ def _gradients_turned_around(x, w, gy, geometry):
     return as_images(gx), gw.transpose(0, 3, 4, 1, 2).reshape(w.shape)
 
 
-# ---- The plain way, for arrays on a GPU (and for the tests): one 2-D matrix product a group --------------------------
+# ---- The plain way, on a GPU and where few positions meet many filters: one 2-D matrix product a group ---------------
 
 
 def plain_conv2d(x, w, b, geometry):
@@ -176,7 +180,7 @@ def plain_conv2d(x, w, b, geometry):
     n, (oh, ow) = x.shape[0], geometry.outputs(x.shape)
     weights = w.reshape(geometry.groups, -1, w[0].size)
     columns = im2col(x, *geometry[:4]).reshape(geometry.groups, w[0].size, n * oh * ow)
-    y = xp.concatenate([wg @ cg for wg, cg in zip(weights, columns, strict=True)])
+    y = xp.concatenate([product(wg, cg) for wg, cg in zip(weights, columns, strict=True)])
     y = y.reshape(len(w), n, oh, ow).swapaxes(0, 1)
     return y if b is None else y + b[:, None, None]
 

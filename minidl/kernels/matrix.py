@@ -3,6 +3,7 @@
 from minidl import backend
 
 BAND_FLOPS = 16_000_000  # work of one call of the BLAS; with less, its own preparations weigh too much
+MOST_BANDS = 8  # with more, the other matrix is read, and prepared, more often than need be
 
 
 def product(a, b):
@@ -13,7 +14,7 @@ def product(a, b):
     (m, _), (_, n) = a.shape, b.shape
     y = xp.empty((m, n), xp.result_type(a, b))
     # Cut by the work, not by the number of threads, on which the last bits would then depend.
-    parts = min(2 * a.size * n // BAND_FLOPS, max(m, n))
+    parts = min(2 * a.size * n // BAND_FLOPS, MOST_BANDS, max(m, n))
     cuts = [max(m, n) * i // parts for i in range(parts + 1)]
 
     def bands(first, last):
