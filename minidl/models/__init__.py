@@ -3,6 +3,12 @@
 from .lenet import LeNet5
 from .mlp import MLP
 from .registry import create, describe, input_shape, names
+from .resnet import ResNet
 from .resnet_cifar import CifarResNet
+from .resnet_preactivation import CifarPreactivationResNet, PreactivationResNet
+from .resnext_cifar import CifarResNeXt
 
-__all__ = ["CifarResNet", "LeNet5", "MLP", "create", "describe", "input_shape", "names"]
+__all__ = [
+    "CifarPreactivationResNet", "CifarResNeXt", "CifarResNet", "LeNet5", "MLP",
+    "PreactivationResNet", "ResNet", "create", "describe", "input_shape", "names",
+]  # fmt: skip

@@ -3,7 +3,14 @@
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from . import lenet, mlp, resnet_cifar
+from . import (
+    lenet,
+    mlp,
+    resnet,
+    resnet_cifar,
+    resnet_preactivation,
+    resnext_cifar,
+)
 
 
 class Entry(NamedTuple):
@@ -15,7 +22,9 @@ class Entry(NamedTuple):
     summary: str
 
 
-_families = (mlp, lenet, resnet_cifar)
+_families = (
+    mlp, lenet, resnet, resnet_cifar, resnet_preactivation, resnext_cifar,
+)  # fmt: skip
 _models = {name: Entry(*entry) for family in _families for name, entry in family.MODELS.items()}
 
 
