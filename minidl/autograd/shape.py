@@ -70,12 +70,9 @@ class Concatenate(Op):
 
     def forward(self, *arrays):
         dim, shapes = self.dim, [a.shape for a in arrays]
-        if not arrays:
-            raise ValueError("concatenate: expected at least one tensor, got none")
-        if not -len(shapes[0]) <= dim < len(shapes[0]):
-            raise ValueError(f"concatenate: shape {shapes[0]} has {len(shapes[0])} axes, none of them is {dim}")
-        if len({(len(s), *(n for i, n in enumerate(s) if i != dim % len(s))) for s in shapes}) != 1:
-            raise ValueError(f"concatenate: all axes but {dim} must agree, got shapes {', '.join(map(str, shapes))}")
+        agree = len({(len(s), *(n for i, n in enumerate(s) if i != dim % len(s))) for s in shapes}) == 1
+        if not agree or not -len(shapes[0]) <= dim < len(shapes[0]):
+            raise ValueError(f"concatenate: expected tensors that have an axis {dim} and agree in all others, got {shapes}")
         self.saved = [s[dim] for s in shapes]
         return backend.get_array_module(*arrays).concatenate(arrays, axis=dim)
 

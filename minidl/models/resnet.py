@@ -96,7 +96,7 @@ class Residual(nn.Module):
         self.downsample = self.project(inputs, outputs, stride) if shortcut and changes else None
 
     def project(self, inputs, outputs, stride):
-        """The paper's option B: a 1x1 convolution, with batch norm."""
+        """What gives x the size of F(x): a 1x1 convolution with batch norm (the paper's option B)."""
         convolution = nn.Conv2d(inputs, outputs, kernel_size=1, stride=stride, bias=False)
         return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
 

@@ -45,24 +45,15 @@ class CifarResNet(nn.Module):
 
 
 class PaddedBlock(BasicBlock):
-    """A basic block whose shortcut has no weights."""
+    """A basic block whose shortcut has no weights (the paper's option A)."""
 
     def project(self, inputs, outputs, stride):
-        return PaddedShortcut(outputs, stride)
+        return partial(subsample_and_pad, channels=outputs, stride=stride)
 
 
-class PaddedShortcut(nn.Module):
-    """The identity where sizes differ (the paper's option A): every stride-th pixel, new channels filled with zeros."""
-
-    def __init__(self, channels, stride):
-        super().__init__()
-        self.channels, self.stride = channels, stride
-
-    def forward(self, x):
-        return SubsampleAndPad(self.channels, self.stride)(x)
-
-    def extra_repr(self):
-        return f"channels={self.channels}, stride={self.stride}"
+def subsample_and_pad(x, channels, stride):
+    """Every stride-th pixel of x, and zeros for the channels that x does not have."""
+    return SubsampleAndPad(channels, stride)(x)
 
 
 class SubsampleAndPad(Op):
