@@ -290,6 +290,6 @@ def test_other_images(name):
 
 def test_initial_weights():
     model = models.create("resnet18", 10)
-    conv = model.layer4[1].conv2.weight.data
+    conv = model.layer4[0].conv1.weight.data  # 512 x 256 x 3 x 3
     np.testing.assert_allclose(conv.std(), np.sqrt(2 / (9 * 512)), rtol=0.01)
     assert (model.layer4[1].bn2.weight.data == 1).all()

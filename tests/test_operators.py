@@ -178,7 +178,7 @@ def test_joining_shapes_that_do_not_fit_names_them():
 def test_concatenating_what_cannot_be(shapes, dim):
     with pytest.raises(ValueError) as error:
         minidl.concatenate([np.ones(shape) for shape in shapes], dim)
-    expected = f"concatenate: expected tensors that have an axis {dim} and agree in all others, got {shapes}"
+    expected = f"concatenate: tensors must have an axis {dim} and agree in all others, got {shapes}"
     assert str(error.value) == expected
 
 

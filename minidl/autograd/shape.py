@@ -72,7 +72,7 @@ class Concatenate(Op):
         dim, shapes = self.dim, [a.shape for a in arrays]
         agree = len({(len(s), *(n for i, n in enumerate(s) if i != dim % len(s))) for s in shapes}) == 1
         if not agree or not -len(shapes[0]) <= dim < len(shapes[0]):
-            raise ValueError(f"concatenate: expected tensors that have an axis {dim} and agree in all others, got {shapes}")
+            raise ValueError(f"concatenate: tensors must have an axis {dim} and agree in all others, got {shapes}")
         self.saved = [s[dim] for s in shapes]
         return backend.get_array_module(*arrays).concatenate(arrays, axis=dim)
 
