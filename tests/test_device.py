@@ -102,6 +102,8 @@ def test_mixed_devices_are_named(cupy):
     model = nn.Linear(3, 2).to("cuda")
     with pytest.raises(TypeError, match="cpu and cuda:0"):
         model(minidl.ones(4, 3))
+    with pytest.raises(TypeError, match="cpu and cuda:0"):
+        minidl.concatenate([minidl.ones(3), minidl.ones(3, device="cuda")])
 
 
 def test_the_stand_in_refuses_what_cupy_refuses(cupy):

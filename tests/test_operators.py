@@ -8,6 +8,7 @@ from helpers import away_from_kinks
 
 import minidl
 from minidl import Tensor
+from minidl import functional as F
 
 SHAPES = [((3, 4), (3, 4)), ((2, 3, 4), (4,)), ((4,), (2, 3, 4)), ((2, 1, 4), (3, 1)), ((), (2, 3)), ((2, 3), ()),
           ((), ()), ((1, 1), (5,)), ((0, 3), (3,)), ((1,), (2, 0))]  # fmt: skip
@@ -169,6 +170,29 @@ def test_joining_shapes_that_do_not_fit_names_them():
     for join in (minidl.concatenate, minidl.stack):
         with pytest.raises(ValueError, match=r"2, 3\).*3, 4\)"):
             join([a, b])
+
+
+@pytest.mark.parametrize(
+    "shapes, dim", [([], 0), ([(), ()], 0), ([(2, 3), (2, 3)], 2), ([(2, 3), (2, 3)], -3), ([(2, 3), (3,)], -1)]
+)
+def test_concatenating_what_cannot_be(shapes, dim):
+    with pytest.raises(ValueError) as error:
+        minidl.concatenate([np.ones(shape) for shape in shapes], dim)
+    expected = f"concatenate: tensors must have an axis {dim} and agree in all others, got {shapes}"
+    assert str(error.value) == expected
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_branches_are_concatenated_where_images_lie(torch, batch):
+    rng = np.random.default_rng(6)
+    x, *w = (rng.standard_normal(s) for s in ((batch, 3, 5, 4), (4, 3, 1, 1), (1, 3, 1, 1), (2, 3, 1, 1)))
+
+    def ours(x, *w):
+        return minidl.concatenate([F.conv2d(x, wi) for wi in w], 1)
+
+    compare(torch, ours, x, *w, torch_function=lambda x, *w: torch.cat([torch.conv2d(x, wi) for wi in w], 1), rtol=1e-9)
+    y = ours(Tensor(x), *map(Tensor, w)).data
+    assert y.transpose(2, 1, 3, 0).flags.c_contiguous  # rows outermost, the batch innermost
 
 
 def test_joining_one_tensor_several_times_adds_its_gradients(torch):

@@ -81,10 +81,10 @@ def _transpose(self, dim0, dim1):
 
 
 def concatenate(tensors, dim=0):
-    """Join tensors along an axis they have.
+    """Join tensors along an axis they have; they may differ in its length only.
 
-    >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])]).shape
-    (3,)
+    >>> concatenate([Tensor(np.zeros((8, channels, 28, 28))) for channels in (64, 32)], dim=1).shape
+    (8, 96, 28, 28)
     """
     return shape.Concatenate(dim)(*tensors)
 

@@ -63,16 +63,16 @@ class GetItem(Op):
 
 
 class Concatenate(Op):
-    """Arrays one after another along an axis"""
+    """Arrays one after another along an axis, in the memory order that they have; each gets its part of gy"""
 
     def __init__(self, dim=0):
         self.dim = dim
 
     def forward(self, *arrays):
-        dim = self.dim
-        shapes = [a.shape for a in arrays]
-        if len({(len(s), *(n for i, n in enumerate(s) if i != dim % len(s))) for s in shapes}) != 1:
-            raise ValueError(f"concatenate: all axes but {dim} must agree, got shapes {', '.join(map(str, shapes))}")
+        dim, shapes = self.dim, [a.shape for a in arrays]
+        agree = len({(len(s), *(n for i, n in enumerate(s) if i != dim % len(s))) for s in shapes}) == 1
+        if not agree or not -len(shapes[0]) <= dim < len(shapes[0]):
+            raise ValueError(f"concatenate: tensors must have an axis {dim} and agree in all others, got {shapes}")
         self.saved = [s[dim] for s in shapes]
         return backend.get_array_module(*arrays).concatenate(arrays, axis=dim)
 
