@@ -1,6 +1,7 @@
 """What several tests share: PyTorch if it is there, and a number of threads that is put back afterwards."""
 
 import pytest
+from local_server import serving
 
 import minidl
 
@@ -25,3 +26,11 @@ def threads():
 def seed():
     """Every test starts from the same random numbers, whichever ran before it."""
     minidl.manual_seed(0)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server on the loopback address; see local_server.Handler for how well it serves."""
+    monkeypatch.setenv("no_proxy", "*")
+    with serving() as server:
+        yield server

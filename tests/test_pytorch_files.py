@@ -151,6 +151,7 @@ PROGRAMS = {
     "newobj": (name("collections.OrderedDict") + b")\x81", "instruction NEWOBJ"),
     "extension": (b"\x82\x01", "instruction EXT1"),
     "text called": (push("posix.system") + together(push("touch pwned")) + b"R", "what is no function"),
+    "the text of a function's name called": (push("collections.OrderedDict") + b")R", "what is no function"),
     "storage called": (name("torch.FloatStorage") + together(push(3)) + b"R", "it calls torch.FloatStorage"),
     "attributes of a function": (name("torch._utils._rebuild_tensor_v2") + push({"a": 1}) + b"b", "attributes to a"),
     "set": (b"\x8f", "instruction EMPTY_SET"),

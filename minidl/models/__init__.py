@@ -3,7 +3,12 @@
 from .efficientnet import EfficientNetLite
 from .lenet import LeNet5
 from .mlp import MLP
-from .registry import create, describe, input_shape, names
+from .pretrained import load_pretrained
+from .published import fetch_weights, preprocessing
+from .registry import create, describe, input_shape, names, num_classes
 from .resnet_cifar import CifarResNet
 
-__all__ = ["CifarResNet", "EfficientNetLite", "LeNet5", "MLP", "create", "describe", "input_shape", "names"]
+__all__ = [
+    "CifarResNet", "EfficientNetLite", "LeNet5", "MLP", "create", "describe", "fetch_weights", "input_shape",
+    "load_pretrained", "names", "num_classes", "preprocessing",
+]  # fmt: skip
