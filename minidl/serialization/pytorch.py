@@ -86,7 +86,7 @@ def _read_zipped(path, content, copy):
             raise ValueError(f"the archive has no entry {folder}{name}")
         return _stored_bytes(entries[folder + name], content)
 
-    big = "byteorder" in {name.removeprefix(folder) for name in entries} and bytes(stored("byteorder")) == b"big"
+    order = ">" if f"{folder}byteorder" in entries and stored("byteorder") == b"big" else "<"
     tensors, _ = _read_tensors(io.BytesIO(stored("data.pkl")))
     arrays, taken = {}, 0
     for key, dtype, count in {tensor.storage for tensor in tensors.values()}:
@@ -94,7 +94,7 @@ def _read_zipped(path, content, copy):
         taken += len(data)
         if len(data) < count * itemsize(dtype) or taken > len(content):
             raise ValueError(f"storage {key} has {len(data)} bytes, which cannot be {count} values of type {dtype}")
-        arrays[key] = stored_array(data, dtype, count, copy=copy, order=">" if big else "<")
+        arrays[key] = stored_array(data, dtype, count, copy=copy, order=order)
     return tensors, arrays
 
 
