@@ -5,6 +5,7 @@ import sys
 import cuda_on_the_host
 import pytest
 import standin_cupy
+from local_server import serving
 
 import minidl
 
@@ -44,3 +45,11 @@ def threads():
 def seed():
     """Every test starts from the same random numbers, whichever ran before it."""
     minidl.manual_seed(0)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server on the loopback address; see local_server.Handler for how well it serves."""
+    monkeypatch.setenv("no_proxy", "*")
+    with serving() as server:
+        yield server

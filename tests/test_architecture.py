@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "ops": ENGINE,
     "functional": ENGINE | {"ops"},
     "nn": ENGINE | {"ops", "functional"},
-    "models": ENGINE | {"ops", "functional", "nn"},
+    "models": ENGINE | {"ops", "functional", "nn", "serialization", "data"},
     "optim": ENGINE,
     "data": ENGINE,
     "serialization": {"backend", "version"},

@@ -1,9 +1,5 @@
-"""What the commands make of images: reading files of every kind, and the transforms before the network."""
+"""What the commands make of images: the transforms before the network."""
 
-import pytest
-from PIL import Image
-
-from minidl.cli.predict import read_image
 from minidl.cli.setup import to_network
 
 
@@ -14,10 +10,3 @@ def test_augmentation_fits_the_images():
     assert "RandomCrop((28, 28), padding=2)" in repr(to_network(grey, augment=True))
     assert "RandomCrop((32, 32), padding=4), RandomHorizontalFlip" in repr(to_network(colour, augment=True))
     assert "Random" not in repr(to_network(colour))
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
-def test_images_of_every_mode_are_read(tmp_path, mode):
-    Image.new(mode, (10, 7)).save(tmp_path / "a.tiff")
-    assert read_image(tmp_path / "a.tiff", 1, (28, 28)).shape == (28, 28)
-    assert read_image(tmp_path / "a.tiff", 3, (32, 30)).shape == (32, 30, 3)

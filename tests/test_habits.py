@@ -7,7 +7,6 @@ from PIL import Image
 import minidl
 from minidl import Tensor, data, nn, no_grad, ops
 from minidl import functional as F
-from minidl.cli.predict import read_image
 from minidl.serialization import write_atomically
 
 
@@ -114,9 +113,9 @@ def test_pictures_of_other_depths_are_read_as_they_look(tmp_path):
     Image.fromarray(ramp.astype(np.uint16) * 257).save(tmp_path / "16.png")
     alpha = np.where(ramp > 128, 255, 0).astype(np.uint8)
     Image.fromarray(np.dstack([ramp] * 3 + [alpha])).save(tmp_path / "transparent.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "8.png", 1, (16, 16)), ramp)
-    np.testing.assert_array_equal(read_image(tmp_path / "16.png", 1, (16, 16)), ramp)
-    np.testing.assert_array_equal(read_image(tmp_path / "transparent.png", 1, (16, 16)), np.where(ramp > 128, ramp, 0))
+    np.testing.assert_array_equal(data.read_image(tmp_path / "8.png", 1), ramp)
+    np.testing.assert_array_equal(data.read_image(tmp_path / "16.png", 1), ramp)
+    np.testing.assert_array_equal(data.read_image(tmp_path / "transparent.png", 1), np.where(ramp > 128, ramp, 0))
 
 
 def test_a_file_is_written_through_a_link_and_not_over_a_device(tmp_path):

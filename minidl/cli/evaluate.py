@@ -16,13 +16,9 @@ def add_parser(commands):
     epilog = "example:\n  minidl eval runs/lenet5-fashion-mini"
     parser = commands.add_parser("eval", help="measure a trained network", description=DESCRIPTION, epilog=epilog)
     parser.set_defaults(run=run)
-    add_run_options(parser)
-    add_device_options(parser)
-
-
-def add_run_options(parser):
     parser.add_argument("folder", metavar="RUN", help="the folder of a run, as `minidl train` made it")
     parser.add_argument("--last", action="store_true", help="use the last weights (last.npz), not the best (best.npz)")
+    add_device_options(parser)
 
 
 def run(args):

@@ -1,85 +1,103 @@
 """minidl predict"""
 
-from minidl.cli.evaluate import add_run_options, load_run
-from minidl.cli.options import add_device_options, use_device
+from minidl.cli.options import UsageError, add_device_options, use_device, whole_number
+
+USAGE = """\
+minidl predict [options] RUN IMAGE [IMAGE ...]
+       minidl predict [options] --model NAME [--weights FILE] IMAGE [IMAGE ...]"""
 
 DESCRIPTION = """\
-Say what images show: the three most probable classes of each.
+Say what images show, with the network of a run, or with a published one.
 
-An image of any size and format is made like the network's training images:
-grey or colour, and squeezed to their size. It should also look like them:
-MNIST and Fashion-MNIST show light things on black.
+RUN is the folder that `minidl train` made. An image of any size and format is
+made like its training images: grey or colour, and squeezed to their size. It
+should also look like them: MNIST and Fashion-MNIST show light things on black.
+
+With --model NAME there is no RUN: the network tells ImageNet's 1000 classes
+apart. Its weights are those in the file of --weights, or the published ones:
+they are looked for in $MINIDL_DATA/weights (default ~/.cache/minidl/weights)
+and fetched if they are not there.
 """
+
+EPILOG = """\
+examples:
+  minidl predict runs/lenet5-fashion-mini shoe.png shirt.jpg
+  minidl predict --model efficientnet_lite0 photo.jpg
+  minidl predict --model efficientnet_lite0 --weights FILE --top 3 photo.jpg
+"""
+
+NAME_WIDTH, BAR_WIDTH = 30, 16  # with rank and probability a line is 59 characters wide
 
 
 def add_parser(commands):
-    epilog = "example:\n  minidl predict runs/lenet5-fashion-mini shoe.png shirt.jpg"
-    parser = commands.add_parser("predict", help="classify image files", description=DESCRIPTION, epilog=epilog)
+    help = "classify image files"
+    parser = commands.add_parser("predict", help=help, description=DESCRIPTION, epilog=EPILOG, usage=USAGE)
     parser.set_defaults(run=run)
-    add_run_options(parser)
-    parser.add_argument("files", nargs="+", metavar="IMAGE", help="image files of any format that Pillow reads")
+    files = "image files of any format that Pillow reads; without --model the folder of a run comes first"
+    parser.add_argument("files", nargs="+", metavar="IMAGE", help=files)
+    last = "of a run, use the last weights (last.npz), not the best (best.npz)"
+    parser.add_argument("--last", action="store_true", help=last)
+    parser.add_argument("--model", metavar="NAME", help="a network for ImageNet, such as efficientnet_lite0")
+    weights = "its weights: .pth, .safetensors or .npz (default: the published ones)"
+    parser.add_argument("--weights", metavar="FILE", help=weights)
+    top = "how many classes to list for each image (default: 5, of a run 3)"
+    parser.add_argument("--top", type=whole_number(1), metavar="N", help=top)
     add_device_options(parser)
 
 
 def run(args):
+    if args.model:
+        if args.last:
+            raise UsageError("--last is for the weights of a run, and --model takes none")
+        classify_with_published(args)
+    elif args.weights:
+        raise UsageError("--weights needs --model: which network are they for?")
+    elif len(args.files) < 2:
+        raise UsageError("the following arguments are required: IMAGE (see minidl predict --help)")
+    else:
+        classify_with_run(args)
+
+
+def classify_with_run(args):
     device = use_device(args.device, args.threads)
 
-    import numpy as np
-
-    from minidl import functional as F
-    from minidl import no_grad
-    from minidl.autograd import Tensor
+    from minidl import data
+    from minidl.cli.evaluate import load_run
     from minidl.cli.setup import to_network
 
-    model, config = load_run(args.folder, args.last)
+    folder, *files = args.files
+    model, config = load_run(folder, args.last)
     images = config["images"]
-    transform = to_network(images)
-    batch = np.stack([transform(read_image(path, images["channels"], images["size"])) for path in args.files])
-    model.to(device).eval()
-    with no_grad():
-        probabilities = F.softmax(model(Tensor(batch).to(device)), dim=1).numpy()
-    width = max(map(len, args.files))
-    for path, row in zip(args.files, probabilities, strict=True):
-        best = np.argsort(-row, kind="stable")[:3]
-        guesses = ", ".join(f"{images['classes'][i]} {row[i]:.3f}" for i in best)
+    transform = data.Compose([data.Resize(tuple(images["size"])), to_network(images)])
+    width = max(map(len, files))
+    for path, row in zip(files, _probabilities(model, device, transform, files, images["channels"]), strict=True):
+        guesses = ", ".join(f"{name} {p:.3f}" for name, p in data.top_k(row, args.top or 3, images["classes"]))
         print(f"{path:{width}}  {guesses}")
 
 
-def read_image(path, channels, size):
-    """The pixels of an image file, uint8 (H, W) or (H, W, 3) of the size (height, width)."""
-    import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def classify_with_published(args):
+    device = use_device(args.device, args.threads)
 
-    try:
-        with Image.open(path) as image:
-            image = _on_black(_eight_bits(ImageOps.exif_transpose(image)))
-            image = image.convert("L" if channels == 1 else "RGB")
-            return np.array(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
-    except UnidentifiedImageError:
-        raise ValueError(f"{path} is not an image that Pillow can read") from None
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} could not be read as an image: {error}") from error
+    from minidl import data, models
+
+    if models.num_classes(args.model) != 1000:
+        raise UsageError(f"--model is for networks that tell ImageNet's 1000 classes apart; {args.model} is none")
+    weights = args.weights or models.fetch_weights(args.model)
+    model = models.create(args.model, weights=weights)
+    rows = _probabilities(model, device, models.preprocessing(args.model), args.files)
+    for path, row in zip(args.files, rows, strict=True):
+        print(path)
+        for rank, (name, p) in enumerate(data.top_k(row, args.top or 5, data.imagenet_classes()), 1):
+            print(f"{rank:3}  {name:{NAME_WIDTH}}  {p:.3f}  {'#' * round(p * BAR_WIDTH)}".rstrip())
 
 
-def _eight_bits(image):
-    """16 bits a pixel become 8: Pillow would cut off what is above 255 instead."""
-    import numpy as np
-    from PIL import Image
+def _probabilities(model, device, transform, files, channels=3):
+    """An array (K,) for each file, one after the other; all files are read before the first is classified."""
+    from minidl import Tensor, data, no_grad
+    from minidl import functional as F
 
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise ValueError(f"its pixels are of mode {image.mode} (32 bits), expected 8 or 16 bits")
-    return image
-
-
-def _on_black(image):
-    """What is transparent becomes black, as around the training images; Pillow would uncover what lies below."""
-    from PIL import Image
-
-    if not image.has_transparency_data:
-        return image
-    image = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    inputs = [transform(data.read_image(path, channels)) for path in files]
+    model.to(device).eval()
+    with no_grad():
+        for x in inputs:
+            yield F.softmax(model(Tensor(x[None]).to(device)), dim=1).numpy()[0]

@@ -9,6 +9,8 @@ of an image will do. Two attributes say more:
 
 import numpy as np
 
+from .images import INTERPOLATIONS, resize
+
 
 class Transform:
     random = False
@@ -122,6 +124,57 @@ class Normalize(Transform):
         return f"Normalize(mean={self.mean.ravel().tolist()}, std={self.std.ravel().tolist()})"
 
 
+class Resize(Transform):
+    """Resample an image: its shorter side to `size`, keeping its shape, or to size = (height, width).
+
+    interpolation: "nearest", "bilinear" or "bicubic", by Pillow.
+
+    >>> Resize(256)(np.zeros((100, 200, 3), np.uint8)).shape, Resize((8, 8))(np.zeros((100, 200), np.uint8)).shape
+    ((256, 512, 3), (8, 8))
+    """
+
+    def __init__(self, size, interpolation="bilinear"):
+        both = _height_and_width("Resize", size)
+        self.size, self.interpolation = size if np.ndim(size) == 0 else both, interpolation
+        if interpolation not in INTERPOLATIONS:
+            raise ValueError(f"Resize: interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}")
+
+    def __call__(self, image):
+        _check_image(image, "Resize")
+        size, shorter = self.size, min(image.shape[:2])
+        if np.ndim(size) == 0:
+            size = tuple(size * n // shorter for n in image.shape[:2])
+        return resize(image, size, self.interpolation)
+
+    def __repr__(self):
+        return f"Resize({self.size}, {self.interpolation!r})"
+
+
+class CenterCrop(Transform):
+    """Cut out the middle: size = (height, width), or one number for both.
+
+    >>> CenterCrop(1)(np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]], np.uint8))
+    array([[5]], dtype=uint8)
+    """
+
+    def __init__(self, size):
+        self.size = _height_and_width("CenterCrop", size)
+
+    def __call__(self, image):
+        _check_image(image, "CenterCrop")
+        (height, width), (h, w) = self.size, image.shape[:2]
+        if height > h or width > w:
+            raise ValueError(
+                f"CenterCrop: a crop of {height} x {width} does not fit into an image of shape {image.shape}; "
+                "put Resize before it"
+            )
+        top, left = round((h - height) / 2), round((w - width) / 2)
+        return image[top : top + height, left : left + width]
+
+    def __repr__(self):
+        return f"CenterCrop({self.size})"
+
+
 class RandomCrop(Transform):
     """Surround the image by `padding` black pixels and cut out `size` x `size` anywhere.
 
@@ -181,6 +234,13 @@ class RandomHorizontalFlip(Transform):
 
     def __repr__(self):
         return f"RandomHorizontalFlip(p={self.p})"
+
+
+def _height_and_width(name, size):
+    pair = (size, size) if np.ndim(size) == 0 else tuple(size)
+    if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in pair):
+        raise ValueError(f"{name}: expected a size from 1, or (height, width), got {size!r}")
+    return pair
 
 
 def _check_image(image, name):

@@ -1,9 +1,12 @@
 """The architectures of the lectures, one family a file; `create("lenet5")` makes one by name."""
 
 from .densenet import CifarDenseNet, DenseNet
+from .efficientnet import EfficientNetLite
 from .lenet import LeNet5
 from .mlp import MLP
-from .registry import create, describe, input_shape, names
+from .pretrained import load_pretrained
+from .published import fetch_weights, preprocessing
+from .registry import create, describe, input_shape, names, num_classes
 from .resnet import ResNet
 from .resnet_cifar import CifarResNet
 from .resnet_preactivation import CifarPreactivationResNet, PreactivationResNet
@@ -11,6 +14,7 @@ from .resnext_cifar import CifarResNeXt
 from .squeezenet import SqueezeNet
 
 __all__ = [
-    "CifarDenseNet", "CifarPreactivationResNet", "CifarResNeXt", "CifarResNet", "DenseNet", "LeNet5", "MLP",
-    "PreactivationResNet", "ResNet", "SqueezeNet", "create", "describe", "input_shape", "names",
+    "CifarDenseNet", "CifarPreactivationResNet", "CifarResNeXt", "CifarResNet", "DenseNet", "EfficientNetLite",
+    "LeNet5", "MLP", "PreactivationResNet", "ResNet", "SqueezeNet", "create", "describe", "fetch_weights",
+    "input_shape", "load_pretrained", "names", "num_classes", "preprocessing",
 ]  # fmt: skip

@@ -3,7 +3,10 @@
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from . import densenet, lenet, mlp, resnet, resnet_cifar, resnet_preactivation, resnext_cifar, squeezenet
+from minidl.random import undrawn
+
+from . import densenet, efficientnet, lenet, mlp, resnet, resnet_cifar, resnet_preactivation, resnext_cifar, squeezenet
+from .pretrained import load_pretrained
 
 
 class Entry(NamedTuple):
@@ -15,7 +18,9 @@ class Entry(NamedTuple):
     summary: str
 
 
-_families = (mlp, lenet, resnet, resnet_cifar, resnet_preactivation, resnext_cifar, densenet, squeezenet)
+_families = (
+    mlp, lenet, resnet, resnet_cifar, resnet_preactivation, resnext_cifar, densenet, squeezenet, efficientnet,
+)  # fmt: skip
 _models = {name: Entry(*entry) for family in _families for name, entry in family.MODELS.items()}
 
 
@@ -34,8 +39,13 @@ def input_shape(name):
     return _find(name).input_shape
 
 
-def create(name, num_classes=None, input_shape=None, **settings):
-    """A new model by name, with weights drawn from the global generator.
+def num_classes(name):
+    """The number of classes that a model usually tells apart."""
+    return _find(name).num_classes
+
+
+def create(name, num_classes=None, input_shape=None, weights=None, **settings):
+    """A new model by name, with weights drawn from the global generator, or loaded from the file `weights`.
 
     Without num_classes and input_shape (C, H, W) it is the published one; settings go to its class.
 
@@ -43,8 +53,13 @@ def create(name, num_classes=None, input_shape=None, **settings):
     61706
     """
     entry = _find(name)
-    classes = entry.num_classes if num_classes is None else num_classes
-    return entry.make(num_classes=classes, input_shape=tuple(input_shape or entry.input_shape), **settings)
+    settings["num_classes"] = entry.num_classes if num_classes is None else num_classes
+    settings["input_shape"] = tuple(input_shape or entry.input_shape)
+    if weights is None:
+        return entry.make(**settings)
+    with undrawn():
+        model = entry.make(**settings)
+    return load_pretrained(model, weights)
 
 
 def _find(name):

@@ -210,7 +210,7 @@ class Module:
         if problems:
             raise ValueError(f"the weights do not fit {type(self).__name__}:\n  " + "\n  ".join(problems))
         for name, array in own.items():
-            array[...] = backend.to_device(state[name], backend.device_of(array)).astype(array.dtype)
+            array[...] = backend.to_device(state[name], backend.device_of(array))
 
     # ---- Printing -------------------------------------------------------------------------------------------------
 
