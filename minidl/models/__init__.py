@@ -2,7 +2,11 @@
 
 from .lenet import LeNet5
 from .mlp import MLP
+from .mobilenet import MobileNetV1, MobileNetV2
 from .registry import create, describe, input_shape, names
 from .resnet_cifar import CifarResNet
 
-__all__ = ["CifarResNet", "LeNet5", "MLP", "create", "describe", "input_shape", "names"]
+__all__ = [
+    "CifarResNet", "LeNet5", "MLP", "MobileNetV1", "MobileNetV2",
+    "create", "describe", "input_shape", "names",
+]  # fmt: skip
