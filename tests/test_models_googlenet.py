@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from twins import assert_same_outputs, assert_same_step, count, outputs_of, prepared
+from twins import assert_same_outputs, assert_same_step, count, losses_on_one_batch, outputs_of, prepared
 
 import minidl
 from minidl import Tensor, models, nn
@@ -110,8 +110,8 @@ def test_names_are_those_of_published_files():
 def test_the_same_network_in_pytorch(torch, name, size):
     import torch_googlenet
 
-    ours, theirs = prepared(small(name)), torch_googlenet.GoogLeNet(7, 1, paper=name == "googlenet_paper")
     x = np.random.default_rng(2).standard_normal((2, 3, size, size)).astype(np.float32)
+    ours, theirs = prepared(small(name), x), torch_googlenet.GoogLeNet(7, 1, paper=name == "googlenet_paper")
     labels = np.array([3, 0])
 
     def forward(model, x):
@@ -128,8 +128,8 @@ def test_the_same_network_in_pytorch(torch, name, size):
 def test_the_same_small_network_in_pytorch(torch):
     import torch_googlenet
 
-    ours, theirs = prepared(models.create("googlenet_cifar", 7)), torch_googlenet.CifarGoogLeNet(7)
     x = np.random.default_rng(2).standard_normal((3, 3, 32, 32)).astype(np.float32)
+    ours, theirs = prepared(models.create("googlenet_cifar", 7), x), torch_googlenet.CifarGoogLeNet(7)
     assert_same_outputs(torch, ours, theirs, x)
     labels = np.array([0, 6, 2])
     assert_same_step(
@@ -141,8 +141,8 @@ def test_the_same_small_network_in_pytorch(torch):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_what_comes_back_does_not_depend_on_the_mode(training):
-    model = prepared(small()).train(training)
     x = minidl.randn(2, 3, 64, 64)
+    model = prepared(small(), x.data).train(training)
     logits = model(x)
     assert isinstance(logits, Tensor) and logits.shape == (2, 7)
     outputs = model.forward_with_aux(x)
@@ -152,16 +152,16 @@ def test_what_comes_back_does_not_depend_on_the_mode(training):
 
 def test_the_loss_with_and_without_auxiliary_classifiers():
     x, labels = minidl.randn(2, 3, 64, 64), np.array([1, 5])
-    model = prepared(small())
+    model = prepared(small(), x.data)
     a, b, c = (F.cross_entropy(y, labels).item() for y in model.forward_with_aux(x))
     np.testing.assert_allclose(model.loss(x, labels).item(), a + 0.3 * (b + c), 1e-5)
-    model = prepared(small(aux_logits=False))
+    model = prepared(small(aux_logits=False), x.data)
     (logits,) = model.forward_with_aux(x)
     assert model.loss(x, labels).item() == F.cross_entropy(logits, labels).item()
 
 
 def test_the_auxiliary_loss_reaches_no_layer_behind_it():
-    model = prepared(small())
+    model = small()
     F.cross_entropy(model.forward_with_aux(minidl.randn(2, 3, 64, 64))[1], np.array([1, 5])).backward()
     reached = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
     assert reached == {"conv1", "conv2", "conv3", "inception3a", "inception3b", "inception4a", "aux1"}
@@ -177,9 +177,10 @@ def test_images_in_imagenets_statistics_are_turned_into_halves():
     mean, std = np.array([0.485, 0.456, 0.406]).reshape(3, 1, 1), np.array([0.229, 0.224, 0.225]).reshape(3, 1, 1)
     x = Tensor(((pixels - mean) / std).astype(np.float32))
     np.testing.assert_allclose(from_imagenet(x).data, (pixels - 0.5) / 0.5, atol=1e-6)
-    model, plain = small(transform_input=True).eval(), small().eval()
+    model, plain = prepared(small(transform_input=True), x.data).eval(), small().eval()
     plain.load_state_dict(model.state_dict())
-    np.testing.assert_allclose(model(x).data, plain(Tensor((pixels - 0.5) / 0.5)).data, 1e-4, 1e-6)
+    np.testing.assert_allclose(model(x).data, plain(Tensor((pixels - 0.5) / 0.5)).data, 1e-4, 1e-5)
+    assert abs(model(x).data - plain(x).data).max() > 0.001
 
 
 def test_initial_weights():
@@ -197,16 +198,7 @@ def test_parameters_and_sizes_of_the_small_one():
 
 
 def test_the_small_one_learns():
-    model = models.create("googlenet_cifar")
-    x, labels = Tensor(np.random.default_rng(3).standard_normal((16, 3, 32, 32)).astype(np.float32)), np.arange(16) % 10
-    optimizer = minidl.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    losses = []
-    for _ in range(12):
-        loss = F.cross_entropy(model(x), labels)
-        model.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+    losses = losses_on_one_batch(models.create("googlenet_cifar"), steps=12)
     assert losses[-1] < 0.5 < 1.5 < losses[0]
 
 
@@ -221,3 +213,8 @@ def test_the_papers_auxiliary_classifiers_want_224():
         small("googlenet_paper", input_shape=(3, 96, 128))
     model = small("googlenet_paper", input_shape=(3, 96, 128), aux_logits=False)
     assert model(minidl.zeros(1, 3, 96, 128)).shape == (1, 7)
+
+
+def test_grey_images_are_not_transformed():
+    with pytest.raises(ValueError, match="transform_input: .*3 channels, x has 1"):
+        small(input_shape=(1, 64, 64), transform_input=True)(minidl.zeros(2, 1, 64, 64))

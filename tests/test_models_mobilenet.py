@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from twins import assert_same_outputs, assert_same_step, count, outputs_of, prepared
+from twins import assert_same_outputs, assert_same_step, count, losses_on_one_batch, outputs_of, prepared
 
 import minidl
-from minidl import Tensor, models, nn
 from minidl import functional as F
+from minidl import models, nn
 from minidl.models.mobilenet import InvertedResidual, rounded
 from minidl.summary import summarize
 
@@ -95,7 +95,7 @@ def twin(torch, name):
 def test_the_same_network_in_pytorch(torch, name, size):
     ours, theirs = twin(torch, name)
     x = np.random.default_rng(2).standard_normal((3, 3, *size)).astype(np.float32)
-    assert_same_outputs(torch, prepared(ours), theirs, x)
+    assert_same_outputs(torch, prepared(ours, x), theirs, x)
     labels = np.array([0, 6, 2])
     assert_same_step(
         torch, ours, theirs, x,
@@ -122,16 +122,7 @@ def test_initial_weights():
 
 
 def test_the_small_one_learns():
-    model = models.create("mobilenet_cifar")
-    x, labels = Tensor(np.random.default_rng(3).standard_normal((16, 3, 32, 32)).astype(np.float32)), np.arange(16) % 10
-    optimizer = minidl.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    losses = []
-    for _ in range(15):
-        loss = F.cross_entropy(model(x), labels)
-        model.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+    losses = losses_on_one_batch(models.create("mobilenet_cifar"), steps=15)
     assert losses[-1] < 0.5 < 1.5 < losses[0]
 
 

@@ -1,6 +1,7 @@
 """The architectures of the lectures, one family a file; `create("lenet5")` makes one by name."""
 
-from .googlenet import CifarGoogLeNet, GoogLeNet
+from .googlenet import GoogLeNet
+from .googlenet_cifar import CifarGoogLeNet
 from .inception import InceptionV3
 from .lenet import LeNet5
 from .mlp import MLP

@@ -80,7 +80,7 @@ class GoogLeNet(nn.Module):
         return self.classify(self.features(x)[-1])
 
     def forward_with_aux(self, x):
-        """All logits, each (N, num_classes): the network's own, then those of the classifiers at 4a and 4d."""
+        """All logits, each (N, num_classes): the network's own, then those of the auxiliary classifiers, if any."""
         x_4a, x_4d, x_5b = self.features(x)
         return (self.classify(x_5b), self.aux1(x_4a), self.aux2(x_4d)) if self.aux_logits else (self.classify(x_5b),)
 
@@ -90,15 +90,37 @@ class GoogLeNet(nn.Module):
         return F.cross_entropy(logits, targets) + 0.3 * sum(F.cross_entropy(y, targets) for y in auxiliary)
 
 
+class ConvReLU(nn.Module):
+    """relu(conv(x)), as in the paper."""
+
+    def __init__(self, inputs, outputs, kernel_size, stride=1, padding=0):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel_size, stride, padding)
+
+    def forward(self, x):
+        return F.relu(self.conv(x))
+
+
+class ConvNormReLU(nn.Module):
+    """relu(bn(conv(x))), as all have it since."""
+
+    def __init__(self, inputs, outputs, kernel_size, stride=1, padding=0):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel_size, stride, padding, bias=False)
+        self.bn = nn.BatchNorm2d(outputs, eps=0.001)
+
+    def forward(self, x):
+        return F.relu(self.bn(self.conv(x)))
+
+
 class Inception(nn.Module):
     """Four branches side by side: 1x1; 1x1 then 3x3; 1x1 then a larger kernel; 3x3 max pooling then 1x1.
 
     channels: of the input, then a row of the paper's table 1: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection.
     """
 
-    def __init__(self, *channels, width=1.0, kernel_size=3, conv=None):
+    def __init__(self, *channels, width=1.0, kernel_size=3, conv=ConvNormReLU):
         super().__init__()
-        conv = conv or ConvNormReLU
         inputs, c1, r3, c3, r5, c5, projection = scaled(width, *channels)
         self.branch1 = conv(inputs, c1, 1)
         self.branch2 = nn.Sequential(conv(inputs, r3, 1), conv(r3, c3, 3, padding=1))
@@ -127,29 +149,6 @@ class AuxiliaryClassifier(nn.Module):
         return self.fc2(x)
 
 
-class ConvReLU(nn.Module):
-    """relu(conv(x)), as in the paper."""
-
-    def __init__(self, inputs, outputs, kernel_size, stride=1, padding=0):
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel_size, stride, padding)
-
-    def forward(self, x):
-        return F.relu(self.conv(x))
-
-
-class ConvNormReLU(nn.Module):
-    """relu(bn(conv(x))), as all have it since."""
-
-    def __init__(self, inputs, outputs, kernel_size, stride=1, padding=0):
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel_size, stride, padding, bias=False)
-        self.bn = nn.BatchNorm2d(outputs, eps=0.001)
-
-    def forward(self, x):
-        return F.relu(self.bn(self.conv(x)))
-
-
 def scaled(width, *channels):
     """Channel numbers times width, which must leave them whole: then the branches of a module add up.
 
@@ -163,6 +162,8 @@ def scaled(width, *channels):
 
 def from_imagenet(x):
     """Images normalized by ImageNet's mean and std, normalized by 0.5 and 0.5 instead."""
+    if x.shape[1] != 3:
+        raise ValueError(f"transform_input: ImageNet's statistics are for 3 channels, x has {x.shape[1]}")
     statistics = [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]
     return concatenate([x[:, c : c + 1] * (s / 0.5) + (m - 0.5) / 0.5 for c, (m, s) in enumerate(statistics)], 1)
 
@@ -176,43 +177,9 @@ def start_weights(model, paper):
             nn.init.normal_(module.weight, 0, 0.01)
 
 
-class CifarGoogLeNet(nn.Module):
-    """GoogLeNet for 32x32 images: a stem of one convolution, four modules with batch norm: 211,594 parameters.
-
-    The channel numbers are about a third of GoogLeNet's, so that an epoch on CIFAR-10 takes minutes on two cores.
-    The first map is pooled before it is normalized, which leaves a quarter of the values to normalize.
-    width: a factor on all channel numbers, a multiple of 1/8. x (N, C, H, W); gives logits (N, num_classes).
-    """
-
-    def __init__(self, num_classes=10, input_shape=(3, 32, 32), width=1.0):
-        super().__init__()
-        c32, c256 = scaled(width, 32, 256)
-        self.conv1 = nn.Conv2d(input_shape[0], c32, 3, padding=1, bias=False)
-        self.maxpool1 = nn.MaxPool2d(2)
-        self.bn1 = nn.BatchNorm2d(c32)
-        self.inception2 = Inception(32, 16, 16, 32, 8, 8, 8, width=width)
-        self.maxpool2 = nn.MaxPool2d(2)
-        self.inception3a = Inception(64, 32, 32, 64, 8, 16, 16, width=width)
-        self.inception3b = Inception(128, 48, 48, 96, 16, 24, 24, width=width)
-        self.maxpool3 = nn.MaxPool2d(2)
-        self.inception4 = Inception(192, 64, 64, 128, 16, 32, 32, width=width)
-        self.fc = nn.Linear(c256, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.he_normal_(module.weight)
-
-    def forward(self, x):
-        x = F.relu(self.bn1(self.maxpool1(self.conv1(x))))  # 32 x 16 x 16
-        x = self.maxpool2(self.inception2(x))  # 64 x 8 x 8
-        x = self.inception3b(self.inception3a(x))  # 128 x 8 x 8, 192 x 8 x 8
-        x = self.inception4(self.maxpool3(x))  # 256 x 4 x 4
-        return self.fc(F.global_avg_pool2d(x))
-
-
 MODELS = {
     "googlenet": (GoogLeNet, (3, 224, 224), 1000, "Szegedy et al. 2015: nine modules of four branches, batch norm"),
     "googlenet_paper": (
         partial(GoogLeNet, paper=True), (3, 224, 224), 1000, "Szegedy et al. 2015, as published: 5x5, no batch norm",
     ),
-    "googlenet_cifar": (CifarGoogLeNet, (3, 32, 32), 10, "four Inception modules for 32x32 images"),
 }  # fmt: skip

@@ -78,7 +78,7 @@ class InceptionV3(nn.Module):
         return self.classify(self.features(x)[-1])
 
     def forward_with_aux(self, x):
-        """All logits, each (N, num_classes): the network's own, then those of the classifier at 6e."""
+        """All logits, each (N, num_classes): the network's own, then those of the auxiliary classifier, if any."""
         x_6e, x_7c = self.features(x)
         return (self.classify(x_7c), self.AuxLogits(x_6e)) if self.aux_logits else (self.classify(x_7c),)
 

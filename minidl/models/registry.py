@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from . import googlenet, inception, lenet, mlp, mobilenet, resnet_cifar
+from . import googlenet, googlenet_cifar, inception, lenet, mlp, mobilenet, resnet_cifar
 
 
 class Entry(NamedTuple):
@@ -15,7 +15,7 @@ class Entry(NamedTuple):
     summary: str
 
 
-_families = (mlp, lenet, googlenet, inception, resnet_cifar, mobilenet)
+_families = (mlp, lenet, googlenet, googlenet_cifar, inception, resnet_cifar, mobilenet)
 _models = {name: Entry(*entry) for family in _families for name, entry in family.MODELS.items()}
 
 
