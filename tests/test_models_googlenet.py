@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from twins import assert_same_outputs, assert_same_step, count, losses_on_one_batch, outputs_of, prepared
+from twins import assert_same_network, count, losses_on_one_batch, outputs_of, prepared
 
 import minidl
 from minidl import Tensor, models, nn
@@ -112,17 +112,7 @@ def test_the_same_network_in_pytorch(torch, name, size):
 
     x = np.random.default_rng(2).standard_normal((2, 3, size, size)).astype(np.float32)
     ours, theirs = prepared(small(name), x), torch_googlenet.GoogLeNet(7, 1, paper=name == "googlenet_paper")
-    labels = np.array([3, 0])
-
-    def forward(model, x):
-        return model.forward_with_aux(x) if model is ours else model(x)
-
-    def their_loss(model, x):
-        losses = [torch.nn.functional.cross_entropy(y, torch.tensor(labels)) for y in model(x)]
-        return losses[0] + 0.3 * losses[1] + 0.3 * losses[2]
-
-    assert_same_outputs(torch, ours, theirs, x, forward)
-    assert_same_step(torch, ours, theirs, x, lambda model, x: model.loss(x, labels), their_loss)
+    assert_same_network(torch, ours, theirs, x, np.array([3, 0]), auxiliary=0.3)
 
 
 def test_the_same_small_network_in_pytorch(torch):
@@ -130,13 +120,7 @@ def test_the_same_small_network_in_pytorch(torch):
 
     x = np.random.default_rng(2).standard_normal((3, 3, 32, 32)).astype(np.float32)
     ours, theirs = prepared(models.create("googlenet_cifar", 7), x), torch_googlenet.CifarGoogLeNet(7)
-    assert_same_outputs(torch, ours, theirs, x)
-    labels = np.array([0, 6, 2])
-    assert_same_step(
-        torch, ours, theirs, x,
-        lambda model, x: F.cross_entropy(model(x), labels),
-        lambda model, x: torch.nn.functional.cross_entropy(model(x), torch.tensor(labels)),
-    )  # fmt: skip
+    assert_same_network(torch, ours, theirs, x, np.array([0, 6, 2]))
 
 
 @pytest.mark.parametrize("training", [True, False])

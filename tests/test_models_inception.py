@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from twins import assert_same_outputs, assert_same_step, count, outputs_of, prepared
+from twins import assert_same_network, count, outputs_of, prepared
 
 import minidl
 from minidl import functional as F
@@ -58,17 +58,7 @@ def test_the_same_network_in_pytorch(torch):
 
     x = np.random.default_rng(2).standard_normal((2, 3, 299, 299)).astype(np.float32)
     ours, theirs = prepared(small(), x), torch_inception.InceptionV3(7, 1)
-    labels = np.array([3, 0])
-
-    def forward(model, x):
-        return model.forward_with_aux(x) if model is ours else model(x)
-
-    def their_loss(model, x):
-        losses = [torch.nn.functional.cross_entropy(y, torch.tensor(labels)) for y in model(x)]
-        return losses[0] + 0.4 * losses[1]
-
-    assert_same_outputs(torch, ours, theirs, x, forward)
-    assert_same_step(torch, ours, theirs, x, lambda model, x: model.loss(x, labels), their_loss)
+    assert_same_network(torch, ours, theirs, x, np.array([3, 0]), auxiliary=0.4)
 
 
 def test_without_the_auxiliary_classifier():

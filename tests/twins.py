@@ -43,43 +43,50 @@ def one_thread(torch):
     torch.set_num_threads(before)
 
 
-def assert_same_outputs(torch, ours, theirs, x, forward=None):
-    """In float32, in both modes, to 1e-4. forward(model, x) gives the outputs as a tuple, or else model(x) does."""
-    forward = forward or (lambda model, x: (model(x),))
+def assert_same_network(torch, ours, theirs, x, labels, auxiliary=None):
+    """The same outputs in both modes, in float32 to 1e-4; then in float64 the gradients and statistics of a step.
+
+    auxiliary: the weight of the auxiliary losses. Then theirs gives a tuple of logits, ours has forward_with_aux(x) and
+    loss(x, labels); else both give logits.
+    """
     state = {name: array.copy() for name, array in ours.state_dict().items()}
-    theirs.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
+    load(torch, theirs, state)
     for training in (True, False):
         with no_grad(), torch.no_grad(), one_thread(torch):
-            outputs = forward(ours.train(training), Tensor(x))
-            expected = forward(theirs.train(training), torch.tensor(x))
-        assert len(outputs) == len(expected)
-        for y, z in zip(outputs, expected, strict=True):
+            ours.train(training)
+            outputs = (ours.forward_with_aux if auxiliary else ours)(Tensor(x))
+            expected = theirs.train(training)(torch.tensor(x))
+        for y, z in zip(_tuple(outputs), _tuple(expected), strict=True):
             np.testing.assert_allclose(y.data, z.numpy(), 1e-4, 1e-4 * max(1, z.abs().max()))
     ours.load_state_dict(state)
-
-
-def assert_same_step(torch, ours, theirs, x, loss, their_loss):
-    """In float64: loss(model, x), its gradient for x and every parameter, and the statistics after a training step."""
     _to_float64(ours.train())
-    theirs.double().train()
-    theirs.load_state_dict({name: torch.tensor(array) for name, array in ours.state_dict().items()})
-    x = x.astype(np.float64)
-    tensor, t = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    y = loss(ours, tensor)
-    y.backward()
+    load(torch, theirs.double().train(), ours.state_dict())
+
+    tensor = Tensor(x.astype(np.float64), requires_grad=True)
+    t = torch.tensor(tensor.data, requires_grad=True)
+    loss = ours.loss(tensor, labels) if auxiliary else F.cross_entropy(ours(tensor), labels)
+    loss.backward()
     with one_thread(torch):
-        z = their_loss(theirs, t)
-        z.backward()
-    np.testing.assert_allclose(y.item(), z.item(), 1e-9)
+        losses = [torch.nn.functional.cross_entropy(z, torch.tensor(labels)) for z in _tuple(theirs(t))]
+        expected = losses[0] + sum(auxiliary * z for z in losses[1:])
+        expected.backward()
+    np.testing.assert_allclose(loss.item(), expected.item(), 1e-9)
     _assert_close(tensor.grad, t.grad, "x")
-    expected = dict(theirs.named_parameters())
-    assert len(expected) == len(list(ours.parameters()))
+    gradients = {name: parameter.grad for name, parameter in theirs.named_parameters()}
+    assert gradients.keys() == dict(ours.named_parameters()).keys()
     for name, parameter in ours.named_parameters():
-        assert expected[name].grad is not None, f"{name} takes no part"
-        _assert_close(parameter.grad, expected[name].grad, name)
-    state = ours.state_dict()
+        _assert_close(parameter.grad, gradients[name], name)
     for name, buffer in theirs.named_buffers():
-        np.testing.assert_allclose(state[name], buffer.numpy(), 1e-8, err_msg=name)
+        np.testing.assert_allclose(ours.state_dict()[name], buffer.numpy(), 1e-8, err_msg=name)
+
+
+def load(torch, model, state):
+    """Weights of ours into a network of PyTorch's, strictly by name."""
+    model.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
+
+
+def _tuple(outputs):
+    return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
 def _assert_close(gradient, expected, name):
