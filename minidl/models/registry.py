@@ -5,7 +5,21 @@ from typing import NamedTuple
 
 from minidl.random import undrawn
 
-from . import densenet, efficientnet, lenet, mlp, resnet, resnet_cifar, resnet_preactivation, resnext_cifar, squeezenet
+from . import (
+    densenet,
+    efficientnet,
+    googlenet,
+    googlenet_cifar,
+    inception,
+    lenet,
+    mlp,
+    mobilenet,
+    resnet,
+    resnet_cifar,
+    resnet_preactivation,
+    resnext_cifar,
+    squeezenet,
+)
 from .pretrained import load_pretrained
 
 
@@ -19,7 +33,8 @@ class Entry(NamedTuple):
 
 
 _families = (
-    mlp, lenet, resnet, resnet_cifar, resnet_preactivation, resnext_cifar, densenet, squeezenet, efficientnet,
+    mlp, lenet, googlenet, googlenet_cifar, inception, resnet, resnet_cifar, resnet_preactivation, resnext_cifar,
+    densenet, squeezenet, mobilenet, efficientnet,
 )  # fmt: skip
 _models = {name: Entry(*entry) for family in _families for name, entry in family.MODELS.items()}
 
