@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from . import lenet, mlp, resnet_cifar
+from . import alexnet, alphago, highway, lenet, mlp, nin, overfeat, resnet_cifar, vgg, zfnet
 
 
 class Entry(NamedTuple):
@@ -15,7 +15,7 @@ class Entry(NamedTuple):
     summary: str
 
 
-_families = (mlp, lenet, resnet_cifar)
+_families = (mlp, lenet, alexnet, zfnet, vgg, nin, overfeat, resnet_cifar, highway, alphago)
 _models = {name: Entry(*entry) for family in _families for name, entry in family.MODELS.items()}
 
 
