@@ -9,8 +9,9 @@ from .layers import scaled
 class HighwayLayer(nn.Module):
     """y = T(x) relu(W x + b) + (1 - T(x)) x, with the transform gate T(x) = sigmoid(W_T x + b_T).
 
-    b_T starts below zero, so that T is small and a new layer hands on its input, almost as it is: a gradient finds
-    its way through a hundred of them. x (N, units) gives y (N, units).
+    b_T starts at gate_bias, below zero: T is small, a new layer hands on its input almost as it is, and a gradient
+    finds its way through many of them. The deeper, the lower: -2 for 10 layers, -4 for 50.
+    x (N, units) gives y (N, units).
     """
 
     def __init__(self, units, gate_bias=-2.0):
@@ -29,7 +30,7 @@ class HighwayLayer(nn.Module):
 class Highway(nn.Module):
     """A linear layer to 50 units, depth - 1 highway layers, logits, as the paper trains on MNIST (section 3.1).
 
-    The plain network of the same depth is MLP(hidden=(50,) * depth). From about 30 layers on it learns nothing.
+    The plain network of the same depth is MLP(hidden=(50,) * depth), which at 50 layers SGD hardly trains.
     width: times the 50 units. x (N, C, H, W); gives logits (N, num_classes).
     """
 
