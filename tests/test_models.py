@@ -46,7 +46,6 @@ def test_parameters_of_the_mlp():
 
 
 SMALL = [n for n in models.names() if max(models.input_shape(n)) <= 40 and n not in ("resnet56", "resnet110")]
-SMALL.remove("alphago")  # it has a class for each point of the board
 
 
 @pytest.mark.parametrize("name", SMALL)

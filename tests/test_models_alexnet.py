@@ -103,7 +103,8 @@ def test_the_same_network_in_pytorch(torch, name):
 
 
 def test_other_sizes():
-    assert models.create("alexnet", width=0.05, input_shape=(1, 90, 140))(minidl.zeros(2, 1, 90, 140)).shape == (2, 1000)
+    model = models.create("alexnet", width=0.05, input_shape=(1, 90, 140))
+    assert model(minidl.zeros(2, 1, 90, 140)).shape == (2, 1000)
     with pytest.raises(ValueError, match="AlexNet2012 takes images of 227x227, got 224x224: resize them"):
         models.create("alexnet2012", input_shape=(3, 224, 224))
     with pytest.raises(ValueError, match="ZFNet takes images of 224x224, got 32x64"):

@@ -9,8 +9,8 @@ class OverFeat(nn.Module):
         first, second = units
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(
-            nn.Conv2d(features[-3].out_channels, first, kernel), nn.ReLU(), nn.Dropout(0.0), nn.Conv2d(first, second, 1),
-            nn.ReLU(), nn.Dropout(0.0), nn.Conv2d(second, num_classes, 1),
+            nn.Conv2d(features[-3].out_channels, first, kernel), nn.ReLU(), nn.Dropout(0.0),
+            nn.Conv2d(first, second, 1), nn.ReLU(), nn.Dropout(0.0), nn.Conv2d(second, num_classes, 1),
         )  # fmt: skip
 
     def forward(self, x):
