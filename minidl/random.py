@@ -21,9 +21,14 @@ def generator():
     return _generator
 
 
+def drawing():
+    """Whether initial weights are drawn: not inside `undrawn()`."""
+    return not isinstance(_generator, _Undrawn)
+
+
 @contextmanager
 def undrawn():
-    """Meanwhile initial weights are not drawn but zero: for a network whose weights are about to be loaded.
+    """Meanwhile initial weights are not drawn but zero: for a network that is only counted, or about to be loaded.
 
     >>> from minidl import nn
     >>> with undrawn():
@@ -40,9 +45,9 @@ def undrawn():
 
 
 class _Undrawn:
-    """In the place of a generator: one zero, seen in the shape that was asked for."""
+    """In the place of a generator: it has no numbers, and initial weights stay the zeros that layers make them of."""
 
     def normal(self, mean, std, shape):
-        return np.broadcast_to(np.float32(0), shape)
+        return None
 
     uniform = normal

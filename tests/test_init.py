@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minidl
-from minidl import nn
+from minidl import Tensor, nn, optim, random
 from minidl.nn import init
 
 LARGE = {(400, 300): (300, 400), (64, 32, 5, 5): (800, 1600)}  # shape: (fan in, fan out)
@@ -123,3 +123,16 @@ def test_errors():
         init.he_normal_(new((3, 3)), nonlinearity="gelu")
     with pytest.raises(ValueError, match="'fan_in' or 'fan_out', got 'fan'"):
         init.he_normal_(new((3, 3)), mode="fan")
+
+
+def test_undrawn_weights_are_zero_and_can_be_loaded_and_trained():
+    with random.undrawn():
+        layer = nn.Linear(1024, 700)  # large enough for pages of its own
+    assert layer.weight.shape == (700, 1024) and not layer.weight.data.any() and not layer.bias.data.any()
+    state = {name: np.full_like(array, 0.5) for name, array in layer.state_dict().items()}
+    layer.load_state_dict(state)
+    assert (layer.weight.data == 0.5).all()
+    layer(Tensor(np.ones((1, 1024), np.float32))).sum().backward()
+    optim.SGD(layer.parameters(), lr=0.5).step()
+    assert not layer.weight.data.any()
+    assert nn.Linear(1024, 700).weight.data.all()

@@ -22,7 +22,8 @@ examples:
   minidl train --resume                     go on with the latest run
   minidl eval runs/lenet5-fashion-mini      measure its best weights
   minidl predict runs/lenet5-fashion-mini shoe.png
-  minidl summary resnet20                   layers, sizes, parameters
+  minidl summary                            all models
+  minidl summary vgg16                      layers, sizes, parameters
   minidl data fetch cifar10                 download a data set
   minidl train --model resnet20 --data cifar10 --augment
   minidl gradcheck                          is every gradient right?

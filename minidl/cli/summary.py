@@ -2,34 +2,74 @@
 
 import argparse
 import shutil
+import textwrap
 
-from minidl.cli.options import whole_number
+from minidl.cli.options import UsageError, whole_number
 
 DESCRIPTION = """\
 What a network is made of: for one image, every layer with the size of its
-output, its parameters, its multiply-adds and the memory of its output.
+output, its receptive field, its parameters, its multiply-adds, and its memory
+forward and for training. Without a name: all models, one a line.
+"""
+
+EPILOG = """\
+columns, as far as the terminal is wide enough:
+  values      numbers in the output; memory: their bytes
+  field       how many pixels of the image one of them sees
+  mult-adds   multiplications of convolutions and linear layers
+  training    what forward keeps for the backward pass, and the gradient of the
+              parameters; each array counts with the layer that made it
+
+examples:
+  minidl summary
+  minidl summary lenet5
+  minidl summary resnet20 --input 3,64,64
+  minidl summary vgg16 --depth 1
 """
 
 
 def add_parser(commands):
-    epilog = "examples:\n  minidl summary lenet5\n  minidl summary resnet20 --input 3,64,64"
     help = "layers, sizes and costs of a network"
-    parser = commands.add_parser("summary", help=help, description=DESCRIPTION, epilog=epilog)
+    parser = commands.add_parser("summary", help=help, description=DESCRIPTION, epilog=EPILOG)
     parser.set_defaults(run=run)
-    parser.add_argument("model", metavar="MODEL", help="lenet5, mlp, resnet20, 32, 44, 56 or 110")
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="its name; without it, all names are listed")
     sizes = "channels, height and width of the image (default: the usual of the model)"
     parser.add_argument("--input", type=_shape, metavar="C,H,W", help=sizes)
     classes = "classes that it tells apart (default: the usual of the model)"
     parser.add_argument("--classes", type=whole_number(1), metavar="N", help=classes)
+    depth = "sum up blocks at this level of names, 1 for the outermost (default: as deep as fits a page)"
+    parser.add_argument("--depth", type=whole_number(1), metavar="N", help=depth)
 
 
 def run(args):
-    from minidl import models
+    from minidl import models, random
+
+    columns = shutil.get_terminal_size().columns
+    with random.undrawn():  # to be counted, a network needs no weights
+        if args.model:
+            print(_table(args, models, columns))
+        elif args.input or args.classes or args.depth:
+            raise UsageError("--input, --classes and --depth need a model: minidl summary NAME")
+        else:
+            print("\n".join(_listing(models, columns)))
+
+
+def _table(args, models, columns):
     from minidl.summary import format_summary, summarize
 
     shape = args.input or models.input_shape(args.model)
     model = models.create(args.model, args.classes, shape)
-    print(format_summary(summarize(model, shape), shape, shutil.get_terminal_size().columns))
+    return format_summary(summarize(model, shape, args.depth or "page"), shape, columns)
+
+
+def _listing(models, columns):
+    """A line for each model: its name, its parameters, its summary."""
+    names = models.names()
+    wide = max(map(len, names))
+    for name in names:
+        parameters = sum(parameter.size for parameter in models.create(name).parameters())
+        start = f"{name:{wide}}  {parameters:>11,}  "
+        yield start + textwrap.shorten(models.describe(name), max(columns - len(start), 20), placeholder=" ...")
 
 
 def _shape(text):

@@ -41,7 +41,7 @@ def add_parser(commands):
     parser = commands.add_parser("train", help="train a network", description=DESCRIPTION, epilog=EPILOG)
     parser.set_defaults(run=run)
     what = parser.add_argument_group("what")
-    what.add_argument("--model", metavar="NAME", help="lenet5 (default), mlp, resnet20, 32, 44, 56 or 110")
+    what.add_argument("--model", metavar="NAME", help="a name that `minidl summary` lists (default: lenet5)")
     what.add_argument("--data", metavar="NAME", help="a name from `minidl data list` (default: fashion-mini)")
     what.add_argument(
         "--augment", action="store_const", const=True,

@@ -6,19 +6,26 @@ from typing import NamedTuple
 from minidl.random import undrawn
 
 from . import (
+    alexnet,
+    alphago,
     densenet,
     efficientnet,
     googlenet,
     googlenet_cifar,
+    highway,
     inception,
     lenet,
     mlp,
     mobilenet,
+    nin,
+    overfeat,
     resnet,
     resnet_cifar,
     resnet_preactivation,
     resnext_cifar,
     squeezenet,
+    vgg,
+    zfnet,
 )
 from .pretrained import load_pretrained
 
@@ -33,8 +40,8 @@ class Entry(NamedTuple):
 
 
 _families = (
-    mlp, lenet, googlenet, googlenet_cifar, inception, resnet, resnet_cifar, resnet_preactivation, resnext_cifar,
-    densenet, squeezenet, mobilenet, efficientnet,
+    mlp, lenet, alexnet, zfnet, vgg, nin, overfeat, googlenet, googlenet_cifar, inception, highway, resnet,
+    resnet_cifar, resnet_preactivation, resnext_cifar, densenet, squeezenet, mobilenet, efficientnet, alphago,
 )  # fmt: skip
 _models = {name: Entry(*entry) for family in _families for name, entry in family.MODELS.items()}
 

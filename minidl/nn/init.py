@@ -24,6 +24,8 @@ def fans(shape):
 
 
 def _fill(tensor, values):
+    if values is None:  # undrawn: zeros that nobody has touched take no memory yet
+        return tensor
     tensor.data[...] = backend.to_device(values.astype(tensor.dtype, copy=False), tensor.device)
     return tensor
 

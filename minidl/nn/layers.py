@@ -1,21 +1,33 @@
 """Layers with weights (Linear, BatchNorm) and the small ones without (Flatten, Identity)."""
 
-from math import sqrt
+import mmap
+from math import prod, sqrt
 
 import numpy as np
 
 from minidl import functional as F
+from minidl import random
 
 from . import init
 from .module import Module, Parameter
 
 
+def _blank(shape):
+    """Zeros for weights; inside undrawn(), where the system has them, pages that take no memory until written."""
+    size = 4 * prod(shape)
+    if random.drawing() or size < 1 << 20 or not hasattr(mmap, "MAP_PRIVATE"):
+        return np.zeros(shape, np.float32)
+    pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, np.float32).reshape(shape)
+
+
 def start_weights(module, shape, biases):
     """PyTorch's start: uniform with variance 1 / (3 fan_in), for weights and biases alike; biases 0 for none."""
-    module.weight = init.he_uniform_(Parameter(np.empty(shape, np.float32)), nonlinearity="linear")
-    module.weight.data /= sqrt(3)
+    module.weight = init.he_uniform_(Parameter(_blank(shape)), nonlinearity="linear")
+    if random.drawing():
+        module.weight.data /= sqrt(3)
     bound = 1 / sqrt(max(init.fans(shape)[0], 1))
-    module.bias = init.uniform_(Parameter(np.empty(biases, np.float32)), -bound, bound) if biases else None
+    module.bias = init.uniform_(Parameter(np.zeros(biases, np.float32)), -bound, bound) if biases else None
 
 
 class Linear(Module):

@@ -1,0 +1,68 @@
+"""OverFeat (Sermanet et al., Integrated Recognition, Localization and Detection using ConvNets, 2014)."""
+
+from functools import partial
+
+from minidl import nn
+
+from .layers import scaled
+
+# Tables 1 and 3 of the paper: convolutions as (channels, kernel, stride, padding), max pooling as its size.
+FAST = [(96, 11, 4, 0), 2, (256, 5, 1, 0), 2, (512, 3, 1, 1), (1024, 3, 1, 1), (1024, 3, 1, 1), 2]
+ACCURATE = [
+    (96, 7, 2, 0), 3, (256, 7, 1, 0), 2, (512, 3, 1, 1), (512, 3, 1, 1), (1024, 3, 1, 1), (1024, 3, 1, 1), 3,
+]  # fmt: skip
+
+
+class OverFeat(nn.Module):
+    """A classifier of convolutions throughout: on a larger image it gives a map of logits, one for each window.
+
+    The first layer of the classifier covers all that the features give for an image of input_shape, so such an image
+    gives a map of 1x1. At 221x221 the windows of 257x257 are 2x2; neighbours lie 32 pixels apart, in the accurate
+    model 36, and share almost all of their computation. Table 1 of the paper counts the fast model at 231x231.
+
+    units: of the two layers before the logits. width: times all numbers of channels.
+    x (N, C, H, W) of input_shape or larger; gives logits (N, num_classes), the average of score_map(x).
+    """
+
+    def __init__(
+        self, layers=FAST, units=(3072, 4096), num_classes=1000, input_shape=(3, 221, 221), dropout=0.5, width=1.0
+    ):  # fmt: skip
+        super().__init__()
+        self.features = nn.Sequential()
+        channels, size = input_shape[0], tuple(input_shape[1:])
+        for layer in layers:
+            if isinstance(layer, int):
+                self.features.append(nn.MaxPool2d(layer))
+                size = [n // layer for n in size]
+            else:
+                outputs, kernel, stride, padding = layer
+                (outputs,) = scaled(width, outputs)
+                self.features.extend([nn.Conv2d(channels, outputs, kernel, stride, padding), nn.ReLU()])
+                channels, size = outputs, [(n + 2 * padding - kernel) // stride + 1 for n in size]
+        if min(size) < 1:
+            raise ValueError(f"OverFeat: images of {input_shape[1]}x{input_shape[2]} are too small for its poolings")
+        u1, u2 = scaled(width, *units)
+        self.classifier = nn.Sequential(
+            nn.Conv2d(channels, u1, kernel_size=tuple(size)), nn.ReLU(), nn.Dropout(dropout),  # 3072 x 1 x 1
+            nn.Conv2d(u1, u2, kernel_size=1), nn.ReLU(), nn.Dropout(dropout),  # 4096 x 1 x 1
+            nn.Conv2d(u2, num_classes, kernel_size=1),  # 1000 x 1 x 1
+        )  # fmt: skip
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=0.01)
+                nn.init.normal_(module.bias, std=0.01)
+
+    def forward(self, x):
+        return self.score_map(x).mean((2, 3))
+
+    def score_map(self, x):
+        """The logits of every window of the image: (N, num_classes, rows, columns)."""
+        x = self.features(x)  # 1024 x 5 x 5 at 221x221, 1024 x 6 x 6 at 257x257
+        return self.classifier(x)  # 1000 x 1 x 1, 1000 x 2 x 2
+
+
+_accurate = partial(OverFeat, ACCURATE, (4096, 4096))
+MODELS = {
+    "overfeat": (OverFeat, (3, 221, 221), 1000, "Sermanet et al. 2014, a map on larger images"),
+    "overfeat_accurate": (_accurate, (3, 221, 221), 1000, "Sermanet et al. 2014, accurate: finer strides"),
+}
