@@ -21,7 +21,7 @@ from .resnet_cifar import CifarResNet
 from .resnet_preactivation import CifarPreactivationResNet, PreactivationResNet
 from .resnext_cifar import CifarResNeXt
 from .squeezenet import SqueezeNet
-from .vgg import CifarVGG, VGG
+from .vgg import VGG, CifarVGG
 from .zfnet import ZFNet
 
 __all__ = [
