@@ -3,6 +3,7 @@
 from math import prod
 
 from minidl import backend
+from minidl.kernels.checks import check_axes
 
 from .tensor import Op
 
@@ -71,6 +72,7 @@ class Concatenate(Op):
     def forward(self, *arrays):
         dim = self.dim
         shapes = [a.shape for a in arrays]
+        check_axes(shapes[0], (dim,))
         if len({(len(s), *(n for i, n in enumerate(s) if i != dim % len(s))) for s in shapes}) != 1:
             raise ValueError(f"concatenate: all axes but {dim} must agree, got shapes {', '.join(map(str, shapes))}")
         self.saved = [s[dim] for s in shapes]
