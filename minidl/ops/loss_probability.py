@@ -87,14 +87,14 @@ class SigmoidFocal(Loss):
     Object Detection, 2017, section 3.
 
     >>> import numpy as np
-    >>> op = SigmoidFocal(reduction="none")
+    >>> op = SigmoidFocal()
     >>> op.forward(np.array([0.0, 3.0]), np.array([1.0, 1.0])).round(6)  # undecided, and nearly right
     array([4.3322e-02, 2.7000e-05])
     """
 
     name = "sigmoid_focal_loss"
 
-    def __init__(self, alpha=0.25, gamma=2.0, reduction="mean"):
+    def __init__(self, alpha=0.25, gamma=2.0, reduction="none"):
         super().__init__(reduction)
         if alpha > 1 or gamma < 0:
             raise ValueError(
