@@ -1,14 +1,17 @@
 """Every function of minidl.functional with what it cannot take: one sentence of ours, never one of NumPy's."""
 
+import sys
 import traceback
 from pathlib import Path
 
 import numpy as np
 import pytest
+import standin_cupy
 
 import minidl
 from minidl import Tensor, nn, ops
 from minidl import functional as F
+from minidl.ops.examples import EXAMPLES
 
 PACKAGE = Path(minidl.__file__).parent
 RNG = np.random.default_rng(0)
@@ -230,6 +233,30 @@ def test_settings_and_other_arrays(call, message):
     with pytest.raises((ValueError, TypeError), match=message):
         call()
     assert sentence(call)
+
+
+def test_arrays_on_two_devices(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", standin_cupy)
+
+    def fails(call, *args):
+        return "different devices: cpu and cuda:0; use .to(device)" in sentence(call, *args)
+
+    for name, (make, inputs) in EXAMPLES.items():
+        arrays = inputs(np.random.default_rng(0))
+        for i in range(len(arrays) if len(arrays) > 1 else 0):
+            mixed = [standin_cupy.asarray(a) if j == i else a for j, a in enumerate(arrays)]
+            assert fails(make().forward, *mixed), name
+    there = standin_cupy.asarray
+    scores, labels, ones = floats(5, 4), np.arange(5) % 4, np.ones(4)
+    for loss in F.cross_entropy, F.nll_loss, F.hinge_loss, F.multi_margin_loss:
+        assert fails(loss, scores, there(labels)) and fails(loss, there(scores), labels)
+    assert fails(F.cross_entropy, scores, labels, there(ones))
+    assert fails(F.binary_cross_entropy_with_logits, scores, scores, there(ones))
+    assert fails(lambda w: F.binary_cross_entropy_with_logits(scores, scores, pos_weight=w), there(ones))
+    assert fails(F.contrastive_loss, scores, scores, there(labels > 0))
+    assert fails(F.max_unpool2d, X, there(np.zeros(X.shape, int)), 2)
+    for training in True, False:
+        assert fails(F.batch_norm, there(X), ones, ones, None, None, training)
 
 
 def test_what_lies_between_right_and_wrong():

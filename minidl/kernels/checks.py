@@ -4,6 +4,8 @@ import inspect
 
 import numpy as np
 
+from minidl import backend
+
 
 def is_whole(value):
     """Whether a setting is a whole number, of Python or of NumPy; True and False are none."""
@@ -29,7 +31,8 @@ def check_axes(shape, dim):
 
 
 def check_broadcast(op, *arrays):
-    """Raise unless the shapes of the arrays broadcast."""
+    """Raise unless the arrays lie on one device and their shapes broadcast."""
+    backend.get_array_module(*arrays)
     shapes = [a.shape for a in arrays]
     if len(set(shapes)) == 1:
         return

@@ -1,11 +1,14 @@
 """Checks that several ops make of their input."""
 
+from minidl import backend
+
 
 def check_floating(op, x, **others):
     """Raise unless x is floating-point: pixels of bytes would be computed with, 0 to 255, without a word.
 
-    others: more arrays, by their names (None is passed over), that an integer would make float64 or a crash of.
+    others: more arrays, by their names (None is passed over), that must be so too, and on the device of x.
     """
+    backend.get_array_module(x, *others.values())
     if x.dtype.kind != "f":
         hint = "is ToArray() missing in the transform?" if x.dtype == "uint8" else "convert it, x.astype(np.float32)"
         raise TypeError(f"{op}: x must be floating-point, got {x.dtype}; {hint}")

@@ -88,6 +88,7 @@ class ClassLoss(Loss):
 def check_same_shape(name, **arrays):
     """Raise unless the arrays, given by their names, have one shape and the first is floating-point."""
     first, *others = arrays.values()
+    backend.get_array_module(first, *others)
     check_floating(name, first)
     if any(x.shape != first.shape for x in others):
         raise ValueError(

@@ -50,6 +50,7 @@ class BCEWithLogits(Loss):
         factor = getattr(self, key)
         if factor is None:
             return 1
+        backend.get_array_module(x, factor)
         fits = zip(reversed(factor.shape), reversed(x.shape), strict=False)
         if factor.ndim > x.ndim or any(m not in (1, n) for m, n in fits):
             raise ValueError(
