@@ -18,6 +18,9 @@ def test_one_dimension_stride_1_and_2():
     matrix = F.convolution_matrix(KERNEL, (4,), stride=2, padding=1)
     np.testing.assert_array_equal(matrix, [[Y, Z, 0, 0], [0, X, Y, Z]])
     np.testing.assert_array_equal(matrix @ signal, [a * Y + b * Z, b * X + c * Y + d * Z])
+    for stride in 1, 2:
+        y = F.conv1d(signal[None, None], KERNEL[None, None], stride=stride, padding=1)
+        np.testing.assert_array_equal(y.data[0, 0], full[::stride])
 
 
 def test_one_dimension_transposed():
@@ -38,6 +41,8 @@ def test_two_dimensions():
     for row, shift in zip(matrix, (0, 1, 4, 5), strict=True):
         np.testing.assert_array_equal(row, np.roll(first, shift))
     np.testing.assert_array_equal(matrix @ image.ravel(), [122, 148, 126, 134])
+    y = F.conv2d(image[None, None].astype(float), kernel[None, None].astype(float))
+    np.testing.assert_array_equal(y.data[0, 0], [[122, 148], [126, 134]])
 
 
 @pytest.mark.parametrize(

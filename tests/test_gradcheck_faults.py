@@ -111,6 +111,7 @@ def test_outputs_that_have_no_gradient():
     assert "returned float: did it call .numpy() or .item()" in fault(lambda x: x.sum().item(), [x])
     assert "returned ndarray: did it call .numpy()" in fault(lambda x: x.numpy(), [x])
     assert "returned NoneType: is `return` missing?" in fault(lambda x: None, [x])
+    assert "returned MaxPool2d: apply the op to the inputs" in fault(lambda x, k=2: ops.MaxPool2d(k), [x])
     assert "returned tuple: check one output at a time" in fault(lambda x: (x, x), [x])
     assert "returned float32 for inputs of float64" in fault(lambda x: Tensor(x.data.astype(np.float32)), [x])
     assert "No gradient leads back from the output" in fault(lambda x: Tensor(x.data * 2), [x])

@@ -77,6 +77,7 @@ def test_layers_against_pytorch(torch):
         (("Sigmoid",), (3, 4)),
         (("Tanh",), (3, 4)),
         (("Softmax", 1), (3, 4, 2)),
+        (("LogSoftmax", 1), (3, 4, 2)),
         (("Flatten",), (3, 4, 2)),
         (("Identity",), (3, 4)),
     ]

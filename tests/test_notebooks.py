@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from exercise_solutions import SOLUTIONS
 from nbclient import NotebookClient
@@ -136,6 +137,40 @@ def test_matrix_and_operation_agree_in_the_lesson_on_convolution():
     assert stride1 == "stride 1: (ax, ay + bx, az + by + cx, bz + cy + dx, cz + dy, dz)"
     assert stride2 == "stride 2: (ax, ay, az + bx, by, bz, 0)"
     assert printed["unpooling-max"].endswith("[ 5  2 12 15]\n")
+
+
+def numbers_in(text):
+    return np.array(re.findall(r"(?<![\w.])-?\d+\.?\d*(?:e[-+]\d+)?", text), float)
+
+
+def test_steps_and_errors_in_the_lesson_on_gradient_checking():
+    printed = execute(FOLDER / "03_gradient_checking.ipynb")
+    steps = numbers_in(printed["differences"]).reshape(4, 3)
+    assert steps[:-1, 1:] / steps[1:, 1:] == pytest.approx(np.tile([10, 100], (3, 1)), rel=0.1)
+    best = numbers_in(printed["v-curve"]).reshape(4, 2)
+    expected = [(1e-8, 1e-8), (6e-6, 1e-11), (3e-4, 3e-4), (5e-3, 1e-5)]  # one-sided and central in float64, float32
+    assert np.all(abs(np.log10(best / expected)) < 0.5), best
+    backward, differences = np.split(numbers_in(printed["softmax-checked"]), 2)
+    assert backward == pytest.approx(differences, abs=1e-9)
+    errors = [float(line.split()[-1]) for line in printed["relative-error"].splitlines()]
+    assert max(errors[:2]) < 1e-6 and min(errors[2:]) > 1e-3 and errors == sorted(errors)
+    for differences, right, wrong in numbers_in(printed["projected"]).reshape(3, 3):
+        assert differences == pytest.approx(right, abs=1e-3) and abs(wrong - differences) > 0.01
+    assert printed["halved"].startswith("weight (5, 2, 0, 1),")
+
+
+def test_right_is_told_from_wrong_in_the_lesson_on_gradient_checking():
+    printed = execute(FOLDER / "03_gradient_checking.ipynb")
+    errors = [float(line.split()[-1]) for line in printed["ones-drawn"].splitlines()]
+    assert max(errors[::2]) < 1e-8 and min(errors[1::2]) > 0.1
+    assert "relu at 0.0      to the right 1.000   to the left 0.000   central 0.500" in printed["kink"]
+    assert printed["right-table"].endswith("All 3 gradients are right.\n")
+    assert "w: the gradient is 2 times too small" in printed["wrong-tables"]
+    verdicts = re.findall(r"^(\S+) .*(ok|WRONG)$", printed["network-checked"], re.M)
+    assert [name for name, verdict in verdicts if verdict == "WRONG"] == ["images", "0.weight", "1.weight", "1.bias"]
+    layers = re.findall(r"^(\w+): (right|WRONG)$", printed["layers-checked"], re.M)
+    assert [name for name, verdict in layers if verdict == "WRONG"] == ["Pool"]
+    assert printed["fixed"].startswith("the op: True\nthe network: True")
 
 
 def test_the_sheets_have_every_exercise_once():

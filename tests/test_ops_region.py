@@ -284,7 +284,7 @@ def test_errors_of_boxes(name, boxes, message):
 def test_errors_of_images_and_settings(name):
     function, boxes = getattr(F, name), np.array([[0, 1, 1, 2, 2]])
     for shape in ((4, 6, 6), (2, 4, 0, 6)):
-        with pytest.raises(ValueError, match=rf"{name}: expected images \(N, C, H, W\), got shape"):
+        with pytest.raises(ValueError, match=rf"{name}: expected images .* of at least one pixel, got shape"):
             function(minidl.zeros(shape), boxes, 2)
     with pytest.raises(TypeError, match=f"{name}: x must be floating-point"):
         function(Tensor(np.ones((1, 4, 6, 6), np.uint8)), boxes, 2)
@@ -298,7 +298,7 @@ def test_errors_of_images_and_settings(name):
 
 def test_errors_of_one_op_alone():
     boxes = np.array([[0, 1, 1, 2, 2]])
-    with pytest.raises(ValueError, match=r"the 6 channels of x do not divide.*\(2, 2\)"):
+    with pytest.raises(ValueError, match=r"the 6 channels of x .* do not divide.*\(2, 2\)"):
         F.ps_roi_pool(minidl.zeros(1, 6, 5, 5), boxes, 2)
     with pytest.raises(ValueError, match="sampling_ratio must be a whole number"):
         F.roi_align(minidl.zeros(1, 6, 5, 5), boxes, 2, sampling_ratio=0.5)

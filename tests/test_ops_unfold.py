@@ -83,7 +83,7 @@ def test_convolution_is_a_product_with_the_columns():
 
 
 WINDOW_ERRORS = [
-    (lambda: F.unfold(minidl.zeros(3, 4, 4), 2), r"unfold: expected images \(N, C, H, W\), got shape \(3, 4, 4\)"),
+    (lambda: F.unfold(minidl.zeros(3, 4, 4), 2), r"unfold: expected images .* got shape \(3, 4, 4\).*x\[None\]"),
     (lambda: F.unfold(minidl.zeros(1, 3, 4, 4), 5), r"unfold: the window \(5, 5\) .* larger than the image \(4, 4\)"),
     (lambda: F.unfold(minidl.zeros(1, 3, 4, 4), 2, stride=0), "unfold: .* at least 1"),
     (lambda: F.unfold(minidl.zeros(1, 3, 4, 4), 2, padding=-1), "at least 0"),

@@ -4,6 +4,7 @@ import numpy as np
 
 from minidl import backend
 from minidl.kernels import matrix
+from minidl.kernels.checks import check_broadcast
 
 from .tensor import Op
 
@@ -21,6 +22,7 @@ class Add(Op):
     """y = a + b"""
 
     def forward(self, a, b):
+        check_broadcast("+", a, b)
         self.saved = a.shape, b.shape
         return backend.elementwise(np.add, a, b)
 
@@ -33,6 +35,7 @@ class Subtract(Op):
     """y = a - b"""
 
     def forward(self, a, b):
+        check_broadcast("-", a, b)
         self.saved = a.shape, b.shape
         return backend.elementwise(np.subtract, a, b)
 
@@ -45,6 +48,7 @@ class Multiply(Op):
     """y = a b, element by element; ga = gy b, gb = gy a"""
 
     def forward(self, a, b):
+        check_broadcast("*", a, b)
         self.saved = a, b
         return backend.elementwise(np.multiply, a, b)
 
@@ -59,6 +63,7 @@ class Divide(Op):
     """y = a / b; ga = gy / b, gb = -gy a / b^2"""
 
     def forward(self, a, b):
+        check_broadcast("/", a, b)
         self.saved = a, b
         y = a / b
         return y if "f" in a.dtype.kind + b.dtype.kind else y.astype(np.float32)  # NumPy takes integers to float64

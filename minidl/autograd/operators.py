@@ -4,6 +4,8 @@ from math import prod
 
 import numpy as np
 
+from minidl.kernels.checks import check_axes
+
 from . import arithmetic, reduction, shape
 from .tensor import Tensor, _pauses, as_tensor
 
@@ -75,9 +77,16 @@ def _plain_index(index):
 
 
 def _transpose(self, dim0, dim1):
+    for dim in dim0, dim1:
+        check_axes(self.shape, (dim,))
     dims = list(range(self.ndim))
     dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
     return shape.Permute(tuple(dims))(self)
+
+
+def _flatten(self, dim=0):
+    check_axes(self.shape or (1,), (dim,))
+    return shape.Reshape((*self.shape[:dim], prod(self.shape[dim:])))(self)
 
 
 def concatenate(tensors, dim=0):
@@ -86,15 +95,17 @@ def concatenate(tensors, dim=0):
     >>> concatenate([Tensor(np.zeros((8, channels, 28, 28))) for channels in (64, 32)], dim=1).shape
     (8, 96, 28, 28)
     """
+    if not (tensors := list(tensors)):
+        raise ValueError("there is nothing to join: the list of tensors is empty")
     return shape.Concatenate(dim)(*tensors)
 
 
 def stack(tensors, dim=0):
     """Join tensors of one shape along a new axis."""
     tensors = [as_tensor(t) for t in tensors]
-    if len({t.shape for t in tensors}) != 1:
+    if len({t.shape for t in tensors}) > 1:
         raise ValueError(f"stack: all shapes must agree, got {', '.join(str(t.shape) for t in tensors)}")
-    dim = dim % (tensors[0].ndim + 1)
+    dim = dim % (tensors[0].ndim + 1) if tensors else 0
     return concatenate([t[(slice(None),) * dim + (None,)] for t in tensors], dim)
 
 
@@ -121,7 +132,7 @@ Tensor.min = lambda self, dim=None, keepdim=False: reduction.Min(dim, keepdim)(s
 Tensor.var = lambda self, dim=None, keepdim=False, correction=1: reduction.Var(dim, keepdim, correction)(self)
 
 Tensor.reshape = Tensor.view = lambda self, *sizes: shape.Reshape(_sizes(sizes))(self)
-Tensor.flatten = lambda self, dim=0: shape.Reshape((*self.shape[:dim], prod(self.shape[dim:])))(self)
+Tensor.flatten = _flatten
 Tensor.permute = lambda self, *dims: shape.Permute(_sizes(dims))(self)
 Tensor.transpose = _transpose
 Tensor.T = property(lambda self: shape.Permute(tuple(range(self.ndim))[::-1])(self))

@@ -3,6 +3,7 @@
 from math import prod
 
 from minidl import backend
+from minidl.kernels.checks import check_axes
 
 from .tensor import Op
 
@@ -25,6 +26,7 @@ class Reduction(Op):
 
 def count(shape, dim):
     """How many values each result of a reduction over `dim` is made of."""
+    check_axes(shape, dim)
     dims = range(len(shape)) if dim is None else (dim,) if isinstance(dim, int) else dim
     return prod(shape[d] for d in dims)
 
@@ -33,6 +35,7 @@ class Sum(Reduction):
     """y = sum x; every summand receives the gradient of the sum"""
 
     def forward(self, x):
+        check_axes(x.shape, self.dim)
         self.saved = x.shape
         return backend.get_array_module(x).asarray(x.sum(axis=self.dim, keepdims=self.keepdim))
 
@@ -59,6 +62,8 @@ class Max(Reduction):
     extreme = "max"
 
     def forward(self, x):
+        if not count(x.shape, self.dim):
+            raise ValueError(f"{self.extreme} of no values: shape {x.shape}, dim {self.dim}")
         y = getattr(x, self.extreme)(axis=self.dim, keepdims=True)
         self.saved = x, y
         return y if self.keepdim else backend.get_array_module(x).asarray(y.squeeze(self.dim))

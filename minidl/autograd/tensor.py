@@ -12,6 +12,7 @@ from contextvars import ContextVar
 import numpy as np
 
 from minidl import backend
+from minidl.kernels.checks import check_given
 
 _pauses = ContextVar("minidl_pauses", default=0)  # how many no_grad are open, in this thread
 
@@ -66,6 +67,8 @@ class Op:
         """Apply the op to tensors (arrays and numbers are wrapped, None is handed on) and record it."""
         if self.parents is not None:
             raise RuntimeError(f"this {type(self).__name__} is in a graph already: make a new one for each call")
+        if any(x is None for x in inputs):
+            check_given(self, inputs)
         tensors = [x if x is None else as_tensor(x) for x in inputs]
         recording = not _pauses.get()
         self.needs = tuple(recording and x is not None and x.requires_grad for x in tensors)
@@ -103,6 +106,8 @@ class Tensor:
             data = data.data
         if not isinstance(data, np.ndarray) and not hasattr(data, "__cuda_array_interface__"):
             data = _array_from(data)
+        elif data.dtype.kind not in "fiub":
+            raise TypeError(f"a tensor holds numbers or booleans, got an array of {data.dtype}")
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"only floating-point tensors can require gradients, this one is {data.dtype}")
         self.data = data
@@ -200,7 +205,10 @@ def as_tensor(x):
 
 
 def _array_from(data):
-    array = np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        raise ValueError(f"cannot make a tensor from {str(data)[:40]}: its lists have different lengths") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"cannot make a tensor from {type(data).__name__} {str(data)[:40]!r}: expected numbers")
     return array.astype(np.float32) if array.dtype == np.float64 and not hasattr(data, "dtype") else array

@@ -1,6 +1,7 @@
 """Linear layers and convolution, its matrix, its windows, and padding."""
 
 from minidl import ops
+from minidl.autograd import as_tensor
 from minidl.kernels import convolution_matrix as matrices
 from minidl.kernels.layout import pair, single
 
@@ -14,8 +15,8 @@ def linear(x, w, b=None):
 
 def conv1d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
     """Slide the kernels w (O, C / groups, k) over the sequences x (N, C, L); see conv2d and ops.Conv1d."""
-    if padding == "same":
-        x, padding = _pad_to_same(x, w.shape[2:], single(stride), single(dilation))
+    if isinstance(padding, str):
+        x, padding = _pad_to_same(x, w.shape[2:], padding, single(stride), single(dilation))
     return ops.Conv1d(stride, padding, dilation, groups)(x, w, b)
 
 
@@ -28,8 +29,8 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
     >>> conv2d(minidl.randn(8, 3, 32, 32), minidl.randn(16, 3, 5, 5), padding=2).shape
     (8, 16, 32, 32)
     """
-    if padding == "same":
-        x, padding = _pad_to_same(x, w.shape[2:], pair(stride), pair(dilation))
+    if isinstance(padding, str):
+        x, padding = _pad_to_same(x, w.shape[2:], padding, pair(stride), pair(dilation))
     return ops.Conv2d(stride, padding, dilation, groups)(x, w, b)
 
 
@@ -48,8 +49,10 @@ def conv_transpose2d(x, w, b=None, stride=1, padding=0, output_padding=0, groups
     return ops.ConvTranspose2d(stride, padding, output_padding, dilation, groups)(x, w, b)
 
 
-def _pad_to_same(x, kernel, stride, dilation):
+def _pad_to_same(x, kernel, padding, stride, dilation):
     """x, and the padding that keeps its size; where that is odd in all, x itself gets the one more at the end."""
+    if padding != "same":
+        raise ValueError(f'padding must be whole numbers or "same", got {padding!r} ("valid" is 0)')
     if len(kernel) != len(stride):
         return x, 0  # the op says what is wrong with w
     if max(stride) > 1:
@@ -67,7 +70,7 @@ def convolution_matrix(w, input_shape, stride=1, padding=0):
     array([[1, 2, 3, 0],
            [0, 1, 2, 3]])
     """
-    return matrices.convolution_matrix(as_array(w), input_shape, stride, padding)
+    return matrices.convolution_matrix(as_array(w, "w"), input_shape, stride, padding)
 
 
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
@@ -87,4 +90,4 @@ def pad(x, pad, value=0.0):
 
 def flatten(x, start_dim=1):
     """All axes from start_dim on made one: images (N, C, H, W) become rows (N, C * H * W)."""
-    return x.flatten(start_dim)
+    return as_tensor(x).flatten(start_dim)

@@ -11,12 +11,13 @@ def cross_entropy(logits, targets, weight=None, ignore_index=-100, reduction="me
 
     logits (N, K, ...), targets (N, ...): class numbers, a Tensor or an array.
     """
-    return ops.CrossEntropy(as_array(targets), as_array(weight), ignore_index, label_smoothing, reduction)(logits)
+    targets, weight = as_array(targets, "targets"), as_array(weight)
+    return ops.CrossEntropy(targets, weight, ignore_index, label_smoothing, reduction)(logits)
 
 
 def nll_loss(x, targets, weight=None, ignore_index=-100, reduction="mean"):
     """The mean of -x[target], from log-probabilities x (N, K, ...) and class numbers (N, ...); see ops.NLL."""
-    return ops.NLL(as_array(targets), as_array(weight), ignore_index, reduction)(x)
+    return ops.NLL(as_array(targets, "targets"), as_array(weight), ignore_index, reduction)(x)
 
 
 def hinge_loss(x, targets, margin=1.0, form="weston-watkins", reduction="mean"):
@@ -30,12 +31,12 @@ def hinge_loss(x, targets, margin=1.0, form="weston-watkins", reduction="mean"):
     >>> hinge_loss([[3.0, 5.0, -1.0]], [0], form="per-class")
     tensor(6.)
     """
-    return ops.Hinge(as_array(targets), margin, form, reduction)(x)
+    return ops.Hinge(as_array(targets, "targets"), margin, form, reduction)(x)
 
 
 def multi_margin_loss(x, targets, p=1, margin=1.0, weight=None, reduction="mean"):
     """The mean of 1 / K sum_{j != y} max(0, x_j - x_y + margin)^p; see ops.MultiMargin."""
-    return ops.MultiMargin(as_array(targets), p, margin, as_array(weight), reduction)(x)
+    return ops.MultiMargin(as_array(targets, "targets"), p, margin, as_array(weight), reduction)(x)
 
 
 def mse_loss(x, target, reduction="mean"):
@@ -85,7 +86,7 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
 
 def contrastive_loss(x1, x2, same, margin=1.0, reduction="mean"):
     """The mean of d^2 / 2 where same, else max(0, margin - d)^2 / 2, for d = |x1 - x2|; see ops.Contrastive."""
-    return _compare(ops.Contrastive(as_array(same), margin, reduction), x1, x2)
+    return _compare(ops.Contrastive(as_array(same, "same"), margin, reduction), x1, x2)
 
 
 def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, reduction="mean"):

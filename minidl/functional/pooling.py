@@ -55,4 +55,6 @@ def spatial_pyramid_pool(x, levels=(1, 2, 4)):
     >>> [spatial_pyramid_pool(minidl.zeros(2, 256, 13, width)).shape for width in (13, 10)]
     [(2, 5376), (2, 5376)]
     """
+    if not isinstance(levels, (tuple, list)) or not levels:
+        raise ValueError(f"spatial_pyramid_pool: levels must be several numbers of bins, as (1, 2, 4), got {levels!r}")
     return concatenate([adaptive_max_pool2d(x, level).flatten(1) for level in levels], 1)

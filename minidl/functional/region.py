@@ -35,6 +35,6 @@ def crop_and_resize(x, boxes, crop_size):
 def _boxes(boxes):
     """An array of boxes, or, from a list, an array for each image."""
     if not isinstance(boxes, (list, tuple)):
-        return as_array(boxes)
-    arrays = [as_array(own) for own in boxes]
+        return as_array(boxes, "boxes")
+    arrays = [as_array(own, "boxes") for own in boxes]
     return [own.reshape(-1, 4) if own.size == 0 else own for own in arrays]  # [] is an image without boxes

@@ -7,7 +7,7 @@ from .arrays import as_array
 
 def max_unpool2d(x, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Put each x where max_pool2d(..., return_indices=True) found its maximum, and 0 elsewhere; see ops.MaxUnpool2d."""
-    return ops.MaxUnpool2d(as_array(indices), kernel_size, stride, padding, output_size)(x)
+    return ops.MaxUnpool2d(as_array(indices, "indices"), kernel_size, stride, padding, output_size)(x)
 
 
 def unpool_nearest(x, factor):

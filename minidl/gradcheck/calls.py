@@ -243,6 +243,7 @@ def _checked_output(y, what, kind, values):
         advice = ": did it call .numpy() or .item(), or take .data?" if kind == "a Tensor" else ""
         advice = ": check one output at a time, lambda x: f(x)[0]" if isinstance(y, tuple | list) else advice
         advice = ": is `return` missing?" if y is None else advice
+        advice = ": apply the op to the inputs, or pass it instead of the function" if isinstance(y, Op) else advice
         raise Fault(f"{what} must return {kind}, but returned {type(y).__name__}{advice}")
     array = y.data if tensor else y
     if array.dtype.kind != "f":

@@ -2,6 +2,7 @@
 
 from minidl import backend
 
+from .checks import is_whole
 from .layout import pair, single
 from .windows import output_size
 
@@ -23,10 +24,11 @@ def convolution_matrix(w, input_shape, stride=1, padding=0):
     >>> convolution_matrix(w, (4,), padding=1, stride=2).T @ np.array([1, 1])
     array([2, 4, 2, 3])
     """
-    if w.ndim not in (1, 2) or len(input_shape) != w.ndim:
+    input_shape = (input_shape,) if is_whole(input_shape) else tuple(input_shape)
+    if w.ndim not in (1, 2) or not w.size or len(input_shape) != w.ndim or not all(map(is_whole, input_shape)):
         raise ValueError(
             f"convolution_matrix: expected w (kh, kw) and input_shape (H, W), or w (k,) and input_shape (n,), "
-            f"got w {w.shape} and input_shape {tuple(input_shape)}; take one kernel of a layer: w[o, c]"
+            f"got w {w.shape} and input_shape {input_shape}; take one kernel of a layer: w[o, c]"
         )
     stride, padding = (pair(stride), pair(padding)) if w.ndim == 2 else (single(stride), single(padding))
     if min(stride) < 1 or min(padding) < 0:
@@ -34,7 +36,7 @@ def convolution_matrix(w, input_shape, stride=1, padding=0):
     outputs = list(map(output_size, input_shape, w.shape, stride, padding))
     if min(outputs) < 1:
         raise ValueError(
-            f"convolution_matrix: the kernel {w.shape} is larger than {tuple(input_shape)} with padding {padding}"
+            f"convolution_matrix: the kernel {w.shape} is larger than {input_shape} with padding {padding}"
         )
 
     if w.ndim == 1:  # a sequence is an image of one row

@@ -8,6 +8,8 @@ import numpy as np
 
 from minidl import backend
 
+from .checks import is_whole
+
 
 def as_rows(x):
     """x (N, C, H, W) as a contiguous array (H, C, W, N): a view where it lies so in memory, else a copy."""
@@ -49,8 +51,8 @@ def single(value):
 
 
 def _sizes(value, count, meaning):
-    if isinstance(value, int):
-        return (value,) * count
-    if isinstance(value, (tuple, list)) and len(value) == count and all(isinstance(v, int) for v in value):
-        return tuple(value)
+    if is_whole(value):
+        return (int(value),) * count
+    if isinstance(value, (tuple, list)) and len(value) == count and all(map(is_whole, value)):
+        return tuple(map(int, value))
     raise ValueError(f"expected a whole number or {meaning}, got {value!r}")

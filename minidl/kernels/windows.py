@@ -34,6 +34,11 @@ def same_padding(size, kernel_size, stride=1, dilation=1):
     >>> same_padding((28, 28), kernel_size=5), same_padding((224, 224), kernel_size=7, stride=2)
     (((2, 2), (2, 2)), ((2, 3), (2, 3)))
     """
+    if min(*pair(size), *pair(kernel_size), *pair(stride), *pair(dilation)) < 1:
+        raise ValueError(
+            f"same_padding: size, kernel_size, stride and dilation must be at least 1, got size {size}, "
+            f"kernel_size {kernel_size}, stride {stride}, dilation {dilation}"
+        )
     padding = []
     for n, k, s, d in zip(pair(size), pair(kernel_size), pair(stride), pair(dilation), strict=True):
         covered = (-(-n // s) - 1) * s + d * (k - 1) + 1  # by so many windows, from the first to the last value
@@ -72,7 +77,7 @@ def im2col(x, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
             columns[:, i, j] = padded[:, :, rows, cols].swapaxes(0, 1)
     else:
         cuda.im2col(x, columns, outputs, (kernel, stride, padding, dilation))
-    return columns.reshape(c * kernel[0] * kernel[1], -1)
+    return columns.reshape(c * kernel[0] * kernel[1], n * outputs[0] * outputs[1])
 
 
 def col2im(columns, shape, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):

@@ -1,7 +1,22 @@
 """Layers: modules that hold parameters, in PyTorch's names."""
 
 from . import init
-from .activation import ELU, GELU, SELU, LeakyReLU, Maxout, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .activation import (
+    ELU,
+    GELU,
+    SELU,
+    LeakyReLU,
+    LogSoftmax,
+    Maxout,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from .containers import ModuleList, Sequential
 from .convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Fold, Unfold
 from .dropout import DropConnect, Dropout, Dropout2d, StochasticDepth
@@ -34,8 +49,8 @@ __all__ = [
     "ContrastiveLoss", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CosineSimilarity", "CrossEntropyLoss",
     "DiceLoss", "DropConnect", "Dropout", "Dropout2d", "ELU", "Flatten", "FocalLoss", "Fold", "GELU", "GroupNorm",
     "HingeLoss", "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU", "Linear",
-    "LocalResponseNorm", "MSELoss", "MaxPool2d", "MaxUnpool2d", "Maxout", "Module", "ModuleList", "MultiMarginLoss",
-    "NLLLoss", "PReLU", "PSRoIPool", "Parameter", "PixelShuffle", "PixelUnshuffle", "ReLU", "ReLU6", "RoIAlign",
-    "RoIPool", "SELU", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "SpatialPyramidPool",
-    "StochasticDepth", "Tanh", "TripletMarginLoss", "Unfold", "Upsample", "init",
+    "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "MaxUnpool2d", "Maxout", "Module", "ModuleList",
+    "MultiMarginLoss", "NLLLoss", "PReLU", "PSRoIPool", "Parameter", "PixelShuffle", "PixelUnshuffle", "ReLU", "ReLU6",
+    "RoIAlign", "RoIPool", "SELU", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus",
+    "SpatialPyramidPool", "StochasticDepth", "Tanh", "TripletMarginLoss", "Unfold", "Upsample", "init",
 ]  # fmt: skip

@@ -156,3 +156,10 @@ class Softmax(Module):
 
     def extra_repr(self):
         return f"dim={self.dim}"
+
+
+class LogSoftmax(Softmax):
+    """The logarithm of softmax, x - log sum e^x along one axis: what NLLLoss takes."""
+
+    def forward(self, x):
+        return F.log_softmax(x, self.dim)

@@ -106,11 +106,11 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class FocalLoss(_Loss):
-    """Binary cross entropy in which what is easy counts little; see functional.sigmoid_focal_loss."""
+    """Binary cross entropy in which what is easy counts little, a loss each; see functional.sigmoid_focal_loss."""
 
     function = staticmethod(F.sigmoid_focal_loss)
 
-    def __init__(self, alpha=0.25, gamma=2, reduction="mean"):
+    def __init__(self, alpha=0.25, gamma=2, reduction="none"):
         super().__init__(alpha=alpha, gamma=gamma, reduction=reduction)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from minidl import backend
 from minidl.autograd import Op
 from minidl.autograd.arithmetic import unbroadcast
+from minidl.kernels.checks import check_axes, is_whole
 
 from .checks import check_floating
 
@@ -21,6 +22,7 @@ class ReLU(Op):
     """
 
     def forward(self, x):
+        check_floating("relu", x)
         self.saved = backend.elementwise(_relu, x)
         return self.saved
 
@@ -70,6 +72,7 @@ class LeakyReLU(Op):
         self.negative_slope = negative_slope
 
     def forward(self, x):
+        check_floating("leaky_relu", x)
         self.saved = x
         return backend.elementwise(_bend, x, self.negative_slope)
 
@@ -106,7 +109,7 @@ class PReLU(Op):
     """
 
     def forward(self, x, w):
-        check_floating("prelu", x)
+        check_floating("prelu", x, w=w)
         if w.size != 1 and (x.ndim < 2 or w.shape != x.shape[1:2]):
             raise ValueError(
                 f"prelu: w must have one value, or one a channel of x (N, C, ...), got w {w.shape} for x {x.shape}"
@@ -151,14 +154,13 @@ class Maxout(Op):
     """
 
     def __init__(self, pieces, dim=1):
-        if not isinstance(pieces, int) or pieces < 1:
+        if not is_whole(pieces) or pieces < 1:
             raise ValueError(f"maxout: pieces must be a whole number from 1, got {pieces!r}")
         self.pieces, self.dim = pieces, dim
 
     def forward(self, x):
         check_floating("maxout", x)
-        if not -x.ndim <= self.dim < x.ndim:
-            raise ValueError(f"maxout: x {x.shape} has no axis {self.dim}")
+        check_axes(x.shape, (self.dim,))
         if x.shape[self.dim] % self.pieces:
             raise ValueError(
                 f"maxout: {x.shape[self.dim]} channels do not divide into groups of {self.pieces} "
@@ -192,6 +194,7 @@ class Sigmoid(Op):
     """y = 1 / (1 + e^-x); gx = gy y (1 - y)"""
 
     def forward(self, x):
+        check_floating("sigmoid", x)
         self.saved = backend.elementwise(sigmoid, x)
         return self.saved
 
@@ -217,6 +220,7 @@ class Tanh(Op):
     """y = tanh x; gx = gy (1 - y^2)"""
 
     def forward(self, x):
+        check_floating("tanh", x)
         self.saved = backend.elementwise(backend.get_array_module(x).tanh, x)
         return self.saved
 
@@ -235,6 +239,7 @@ class Softmax(Op):
         self.dim = dim
 
     def forward(self, x):
+        _check_softmax("softmax", x, self.dim)
         xp = backend.get_array_module(x)
         powers = xp.exp(x - x.max(axis=self.dim, keepdims=True))  # the largest becomes e^0: no overflow
         self.saved = powers / powers.sum(axis=self.dim, keepdims=True)
@@ -252,12 +257,18 @@ class LogSoftmax(Op):
         self.dim = dim
 
     def forward(self, x):
+        _check_softmax("log_softmax", x, self.dim)
         self.saved = log_softmax(x, self.dim)
         return self.saved
 
     def backward(self, gy):
         y = self.saved
         return (gy - backend.get_array_module(y).exp(y) * gy.sum(axis=self.dim, keepdims=True),)
+
+
+def _check_softmax(op, x, dim):
+    check_floating(op, x)
+    check_axes(x.shape, (dim,))
 
 
 def log_softmax(x, axis):

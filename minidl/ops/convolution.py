@@ -4,6 +4,7 @@ from minidl import backend
 from minidl.autograd import Op
 from minidl.kernels import convolution as kernels
 from minidl.kernels.channels import channel_sums
+from minidl.kernels.checks import is_whole
 from minidl.kernels.layout import pair, single
 from minidl.kernels.lowering import SHORT_ROW, Geometry
 from minidl.kernels.windows import output_size
@@ -24,10 +25,10 @@ class Convolution(Op):
     def __init__(self, stride=1, padding=0, dilation=1, groups=1):
         self.stride, self.padding, self.dilation = self.sizes(stride), self.sizes(padding), self.sizes(dilation)
         self.groups = groups
-        if min(*self.stride, *self.dilation, groups) < 1 or min(self.padding) < 0:
+        if not is_whole(groups) or min(*self.stride, *self.dilation, groups) < 1 or min(self.padding) < 0:
             raise ValueError(
                 f"{self.name}: stride, dilation and groups must be at least 1 and padding at least 0, got "
-                f"stride {stride}, dilation {dilation}, groups {groups}, padding {padding}"
+                f"stride {stride}, dilation {dilation}, groups {groups!r}, padding {padding}"
             )
 
     def check(self, x, w, b):
@@ -40,7 +41,9 @@ class Convolution(Op):
                 alone = f" One {self.item} is a batch of one: x[None]."
                 hint = alone if x.dtype.kind == "f" else " Is ToArray() missing?"
             raise ValueError(f"{self.name}: expected x {self.images} and w {self.weights} {given}.{hint}")
-        check_floating(self.name, x)
+        check_floating(self.name, x, w=w, b=b)
+        if not w.size:
+            raise ValueError(f"{self.name}: w, as {self.weights}, has an axis of length 0 {given}")
         channels, (expected, outputs) = x.shape[1], self.channels(w)
         if channels != expected:
             swapped = outputs == channels and self.groups == 1

@@ -5,6 +5,8 @@ import numpy as np
 from minidl import backend, random
 from minidl.autograd import Op
 
+from .checks import check_floating
+
 
 class Dropout(Op):
     """y = x mask / (1 - p), where each element of the mask is 0 with probability p (Srivastava et al. 2014).
@@ -24,9 +26,10 @@ class Dropout(Op):
         return x.shape
 
     def forward(self, x):
+        check_floating(self.name, x)
         keep = random.generator().random(self.mask_shape(x), dtype=np.float32) >= self.p
         mask = keep.astype(x.dtype) / max(1 - self.p, np.finfo(np.float32).tiny)
-        self.saved = backend.to_device(mask.astype(x.dtype), backend.device_of(x))
+        self.saved = backend.to_device(np.asarray(mask, x.dtype), backend.device_of(x))
         return x * self.saved
 
     def backward(self, gy):
@@ -48,7 +51,8 @@ class Dropout2d(Dropout):
 
     def mask_shape(self, x):
         if x.ndim != 4:
-            raise ValueError(f"dropout2d: expected images (N, C, H, W), got shape {x.shape}; for rows use dropout")
+            hint = "one image is a batch of one, x[None]" if x.ndim == 3 else "for rows use dropout"
+            raise ValueError(f"dropout2d: expected images (N, C, H, W), got shape {x.shape}; {hint}")
         return (*x.shape[:2], 1, 1)
 
 

@@ -13,8 +13,8 @@ class Linear(Op):
     """
 
     def forward(self, x, w, b=None):
-        check_floating("linear", x)
-        if w.ndim != 2 or x.ndim < 1 or x.shape[-1] != w.shape[1]:
+        check_floating("linear", x, w=w, b=b)
+        if w.ndim != 2 or x.ndim < 1 or x.shape[-1] != w.shape[1] or not w.shape[1]:
             hint = " Flatten the images first: x.flatten(1)." if x.ndim > 2 else ""
             raise ValueError(
                 f"linear: x has {x.shape[-1] if x.ndim else 0} features but w expects {w.shape[-1]} "

@@ -60,14 +60,17 @@ class ClassLoss(Loss):
 
     def check(self, x):
         name, targets, k = self.name, self.targets, x.shape[1] if x.ndim > 1 else 0
-        check_floating(name, x)
         if targets.dtype.kind not in "iu":
             raise TypeError(
                 f"{name}: expected {self.scores}, then targets as integers (class numbers), got {targets.dtype}"
             )
-        if x.ndim < 2 or targets.shape != (x.shape[0], *x.shape[2:]):
+        check_floating(name, x)
+        expected = (*x.shape[:1], *x.shape[2:])
+        if x.ndim < 2 or targets.shape != expected:
+            hint = " One-hot targets? Take their class numbers, targets.argmax(1)." if targets.shape == x.shape else ""
             raise ValueError(
-                f"{name}: {self.scores} {x.shape}, as (N, classes, ...), need a target each, got {targets.shape}"
+                f"{name}: {self.scores} (N, classes, ...) need targets (N, ...), one class number each: for {x.shape} "
+                f"targets of shape {expected if x.ndim > 1 else '(N,)'}, got {targets.shape}.{hint}"
             )
         wrong = (targets < 0) | (targets >= k)
         if self.ignore_index is not None:
@@ -85,6 +88,7 @@ class ClassLoss(Loss):
 def check_same_shape(name, **arrays):
     """Raise unless the arrays, given by their names, have one shape and the first is floating-point."""
     first, *others = arrays.values()
+    backend.get_array_module(first, *others)
     check_floating(name, first)
     if any(x.shape != first.shape for x in others):
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from minidl import backend
 from minidl.autograd import Op
+from minidl.kernels.checks import check_axes
 
 from .loss import Loss, check_same_shape
 
@@ -21,12 +22,13 @@ class CosineSimilarity(Op):
     name = "cosine_similarity"
 
     def __init__(self, dim=1, eps=1e-8):
+        if not eps > 0:
+            raise ValueError(f"{self.name}: eps must be above 0, or a vector of zeros is 0 / 0, got {eps}")
         self.dim, self.eps = dim, eps
 
     def forward(self, x1, x2):
         check_same_shape(self.name, x1=x1, x2=x2)
-        if not -x1.ndim <= self.dim < x1.ndim:
-            raise ValueError(f"{self.name}: x1 {x1.shape} has no axis {self.dim}; say which axis is compared with dim")
+        check_axes(x1.shape, (self.dim,))
         (u, n1), (v, n2) = self._unit(x1), self._unit(x2)
         y = (u * v).sum(axis=self.dim, keepdims=True)
         self.saved = u, n1, v, n2, y

@@ -50,6 +50,7 @@ class BCEWithLogits(Loss):
         factor = getattr(self, key)
         if factor is None:
             return 1
+        backend.get_array_module(x, factor)
         fits = zip(reversed(factor.shape), reversed(x.shape), strict=False)
         if factor.ndim > x.ndim or any(m not in (1, n) for m, n in fits):
             raise ValueError(
@@ -87,14 +88,14 @@ class SigmoidFocal(Loss):
     Object Detection, 2017, section 3.
 
     >>> import numpy as np
-    >>> op = SigmoidFocal(reduction="none")
+    >>> op = SigmoidFocal()
     >>> op.forward(np.array([0.0, 3.0]), np.array([1.0, 1.0])).round(6)  # undecided, and nearly right
     array([4.3322e-02, 2.7000e-05])
     """
 
     name = "sigmoid_focal_loss"
 
-    def __init__(self, alpha=0.25, gamma=2.0, reduction="mean"):
+    def __init__(self, alpha=0.25, gamma=2.0, reduction="none"):
         super().__init__(reduction)
         if alpha > 1 or gamma < 0:
             raise ValueError(

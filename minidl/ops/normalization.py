@@ -6,6 +6,7 @@ from minidl import backend
 from minidl.autograd import Op
 from minidl.autograd.arithmetic import unbroadcast
 from minidl.kernels.channels import channel_affine, channel_moments, channel_products
+from minidl.kernels.checks import is_whole
 
 from .checks import check_floating
 
@@ -27,6 +28,10 @@ class BatchNorm(Op):
         self.training, self.momentum, self.eps = training, momentum, eps
         if not training and running_mean is None:
             raise ValueError("batch_norm: outside training, running_mean and running_var must be given")
+        if (running_mean is None) != (running_var is None):
+            raise ValueError("batch_norm: give running_mean and running_var, or neither of them")
+        if not eps >= 0:
+            raise ValueError(f"batch_norm: eps must be at least 0, got {eps}")
 
     def forward(self, x, w=None, b=None):
         self._check(x, w, b)
@@ -68,11 +73,17 @@ class BatchNorm(Op):
         self.running_var += self.momentum * (variance * (n / (n - 1)) - self.running_var)
 
     def _check(self, x, w, b):
-        if x.ndim not in (2, 4):
-            raise ValueError(f"batch_norm: expected x (N, C, H, W) or (N, C), got shape {x.shape}")
-        if self.training and x.size // max(x.shape[1], 1) < 2:
-            raise ValueError(f"batch_norm: one value a channel (shape {x.shape}) has no variance: use a larger batch")
+        if x.ndim not in (2, 4) or 0 in x.shape[1:]:
+            hint = "; one image is a batch of one, x[None]" if x.ndim == 3 else ""
+            raise ValueError(f"batch_norm: expected x (N, C, H, W) or (N, C), got shape {x.shape}{hint}")
         vectors = {"w": w, "b": b, "running_mean": self.running_mean, "running_var": self.running_var}
+        check_floating("batch_norm", x, **vectors)
+        n = x.size // x.shape[1]
+        if self.training and n < 2:
+            raise ValueError(
+                f"batch_norm: a variance needs two values a channel, x {x.shape} has {n}: use a larger batch, or "
+                "evaluate (net.eval())"
+            )
         for name, values in vectors.items():
             if values is not None and values.shape != (x.shape[1],):
                 expected = f"{name} must have shape ({x.shape[1]},), got {values.shape}"
@@ -137,7 +148,7 @@ class SampleNorm(Op):
         return rows
 
     def _check(self, name, x, w, b, shape, meaning):
-        check_floating(name, x)
+        check_floating(name, x, w=w, b=b)
         for letter, vector in (("w", w), ("b", b)):
             if vector is not None and vector.shape != shape:
                 expected = f"{letter} must have shape {shape}, {meaning}"
@@ -156,10 +167,10 @@ class LayerNorm(SampleNorm):
     """
 
     def __init__(self, normalized_shape, eps=1e-5):
-        self.shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.eps = eps
-        if not self.shape or min(self.shape) < 1:
-            raise ValueError(f"layer_norm: normalized_shape must have sizes from 1, got {normalized_shape}")
+        shape = normalized_shape if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+        if not shape or not all(map(is_whole, shape)) or min(shape) < 1:
+            raise ValueError(f"layer_norm: normalized_shape must have sizes from 1, got {normalized_shape!r}")
+        self.shape, self.eps = tuple(shape), eps
 
     def plan(self, x, w, b):
         last = len(self.shape)
@@ -181,12 +192,12 @@ class GroupNorm(SampleNorm):
     """
 
     def __init__(self, num_groups, eps=1e-5):
-        if num_groups < 1:
-            raise ValueError(f"group_norm: num_groups must be at least 1, got {num_groups}")
+        if not is_whole(num_groups) or num_groups < 1:
+            raise ValueError(f"group_norm: num_groups must be a whole number from 1, got {num_groups!r}")
         self.groups, self.eps = num_groups, eps
 
     def plan(self, x, w, b):
-        if x.ndim < 2 or x.shape[1] % self.groups:
+        if x.ndim < 2 or x.shape[1] % self.groups or 0 in x.shape[1:]:
             raise ValueError(
                 f"group_norm: expected x (N, C, ...) whose channels divide into {self.groups} groups, got {x.shape}"
             )

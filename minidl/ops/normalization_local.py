@@ -2,9 +2,10 @@
 
 from minidl import backend
 from minidl.autograd import Op
+from minidl.kernels.checks import is_whole
 from minidl.kernels.layout import as_images, as_rows, by_rows
 
-from .checks import check_floating
+from .checks import check_images
 
 
 class LocalResponseNorm(Op):
@@ -22,14 +23,14 @@ class LocalResponseNorm(Op):
     """
 
     def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
-        if not isinstance(size, int) or size < 1:
+        if not is_whole(size) or size < 1:
             raise ValueError(f"local_response_norm: size must be a whole number of channels from 1, got {size!r}")
+        if k < 0 or alpha < 0:
+            raise ValueError(f"local_response_norm: k and alpha must be at least 0, got k {k} and alpha {alpha}")
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, x):
-        check_floating("local_response_norm", x)
-        if x.ndim != 4:
-            raise ValueError(f"local_response_norm: expected images (N, C, H, W), got shape {x.shape}")
+        check_images("local_response_norm", x)
         xp, rows = backend.get_array_module(x), as_rows(x)
         s, y = xp.empty_like(rows), xp.empty_like(rows)
 

@@ -2,6 +2,7 @@
 
 from minidl import backend
 from minidl.autograd import Op
+from minidl.kernels.checks import is_whole
 
 from .checks import check_floating
 
@@ -21,7 +22,7 @@ class Pad(Op):
     def __init__(self, pad, value=0.0):
         if not isinstance(value, (int, float)):
             raise ValueError(f"pad: value must be a number, got {value!r}: there is constant padding only")
-        if not isinstance(pad, (tuple, list)) or len(pad) % 2 or not all(isinstance(p, int) for p in pad):
+        if not isinstance(pad, (tuple, list)) or len(pad) % 2 or not all(map(is_whole, pad)):
             raise ValueError(f"pad: expected whole numbers (left, right, top, bottom ...), two an axis, got {pad!r}")
         self.margins = list(zip(pad[::2], pad[1::2], strict=True))[::-1]  # in the order of the axes
         self.value = value

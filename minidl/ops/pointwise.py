@@ -6,12 +6,16 @@ from minidl import backend
 from minidl.autograd import Op, Tensor, as_tensor
 from minidl.autograd.arithmetic import unbroadcast
 from minidl.autograd.operators import match_types
+from minidl.kernels.checks import check_broadcast
+
+from .checks import check_floating
 
 
 class Exp(Op):
     """y = e^x; gx = gy y"""
 
     def forward(self, x):
+        check_floating("exp", x)
         self.saved = backend.elementwise(backend.get_array_module(x).exp, x)
         return self.saved
 
@@ -23,6 +27,7 @@ class Log(Op):
     """y = log x; gx = gy / x"""
 
     def forward(self, x):
+        check_floating("log", x)
         self.saved = x
         return backend.get_array_module(x).log(x)
 
@@ -34,6 +39,7 @@ class Sqrt(Op):
     """y = sqrt(x); gx = gy / (2 y)"""
 
     def forward(self, x):
+        check_floating("sqrt", x)
         self.saved = backend.get_array_module(x).sqrt(x)
         return self.saved
 
@@ -80,6 +86,7 @@ class Where(Op):
         self.condition = condition
 
     def forward(self, a, b):
+        check_broadcast("where", self.condition, a, b)
         self.saved = a.shape, b.shape
         return backend.get_array_module(a, b, self.condition).where(self.condition, a, b)
 

@@ -15,25 +15,27 @@ class Pool2d(Op):
     rounded up, so that no row is left out; but a window that would start behind the image is dropped.
     """
 
+    name = None
+
     def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False):
         kernel, padding = pair(kernel_size), pair(padding)
         stride = kernel if stride is None else pair(stride)
         if min(*kernel, *stride) < 1 or min(padding) < 0:
             raise ValueError(
-                f"pooling: kernel_size and stride must be at least 1 and padding at least 0, got "
+                f"{self.name}: kernel_size and stride must be at least 1 and padding at least 0, got "
                 f"kernel_size {kernel}, stride {stride}, padding {padding}"
             )
         if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
-            raise ValueError(f"pooling: padding {padding} is more than half of kernel_size {kernel}")
+            raise ValueError(f"{self.name}: padding {padding} is more than half of kernel_size {kernel}")
         self.window = kernels.Window(kernel, stride, padding, ceil_mode)
 
     def check(self, x):
         """Raise unless x is a batch of images that at least one window fits into."""
-        check_images("pooling", x)
+        check_images(self.name, x)
         if min(self.window.outputs(x.shape)) < 1:
             raise ValueError(
-                f"pooling: the window {self.window.kernel} is larger than the image {x.shape[2:]} "
-                f"with padding {self.window.padding}"
+                f"{self.name}: the window {self.window.kernel} is larger than the image {x.shape[2:]} with padding "
+                f"{self.window.padding}; use a smaller window, or less pooling before"
             )
 
 
@@ -54,6 +56,8 @@ class MaxPool2d(Pool2d):
            [0., 0., 0., 0.],
            [3., 0., 0., 4.]])
     """
+
+    name = "max_pool2d"
 
     def forward(self, x):
         self.check(x)
@@ -81,6 +85,8 @@ class AvgPool2d(Pool2d):
            [6.5, 8. ]])
     """
 
+    name = "avg_pool2d"
+
     def forward(self, x):
         self.check(x)
         self.saved = x.shape
@@ -96,10 +102,12 @@ class AdaptivePool2d(Op):
     Bin i goes from floor(i H / OH) to ceil((i + 1) H / OH), so bins overlap where OH does not divide H.
     """
 
+    name = None
+
     def __init__(self, output_size):
         self.output_size = pair(output_size)
         if min(self.output_size) < 1:
-            raise ValueError(f"adaptive pooling: output_size must be at least 1, got {output_size}")
+            raise ValueError(f"{self.name}: output_size must be at least 1, got {output_size}")
 
     def bins(self, shape):
         """(i, j, rows, columns) for each bin of images of this shape."""
@@ -113,8 +121,10 @@ class AdaptivePool2d(Op):
 class AdaptiveAvgPool2d(AdaptivePool2d):
     """y = the mean of each bin (see AdaptivePool2d); gy is spread evenly over its bin."""
 
+    name = "adaptive_avg_pool2d"
+
     def forward(self, x):
-        check_images("adaptive_avg_pool2d", x)
+        check_images(self.name, x)
         self.saved = x.shape
         y = backend.get_array_module(x).empty((*x.shape[:2], *self.output_size), x.dtype)
         for i, j, rows, columns in self.bins(x.shape):
@@ -138,8 +148,10 @@ class AdaptiveMaxPool2d(AdaptivePool2d):
            [7., 8.]])
     """
 
+    name = "adaptive_max_pool2d"
+
     def forward(self, x):
-        check_images("adaptive_max_pool2d", x)
+        check_images(self.name, x)
         xp = backend.get_array_module(x)
         y = xp.empty((*x.shape[:2], *self.output_size), x.dtype)
         winners = xp.empty(y.shape, xp.int64)  # the place of each maximum within its bin

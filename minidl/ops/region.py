@@ -10,11 +10,12 @@ import numpy as np
 from minidl import backend
 from minidl.autograd import Op
 from minidl.kernels import region as kernels
+from minidl.kernels.checks import is_whole
 from minidl.kernels.layout import pair
 
-from .checks import check_floating
+from .checks import check_images
 
-LARGEST = 1e6  # pixels: boxes beyond have diverged, and would take hours to sample
+LARGEST = 1e5  # pixels, of the feature map too: boxes beyond have diverged, and would take minutes to sample
 
 
 class Region(Op):
@@ -30,7 +31,7 @@ class Region(Op):
             raise ValueError(f"{self.name}: spatial_scale must be positive (1/16 for stride 16), got {spatial_scale}")
         self.count = len(boxes) if isinstance(boxes, (list, tuple)) else None
         rows = self._rows(boxes)
-        self._check_boxes(rows)
+        self._check_boxes(rows, spatial_scale)
         self.images, self.boxes = rows[:, 0].astype(int), rows[:, 1:] * spatial_scale
 
     def _rows(self, boxes):
@@ -41,7 +42,7 @@ class Region(Op):
                     f"{self.name}: boxes must be an array (K, 5) of [image, x1, y1, x2, y2], or a list with an "
                     f"array (L, 4) for each image; got shape {boxes.shape}"
                 )
-            return backend.to_device(boxes, "cpu").astype(np.float64)
+            return self._numbers(boxes)
         rows = [np.empty((0, 5))]
         for image, own in enumerate(boxes):
             if own.ndim != 2 or own.shape[1] != 4:
@@ -49,13 +50,21 @@ class Region(Op):
                     f"{self.name}: a list of boxes has an array (L, 4) of [x1, y1, x2, y2] for each image, element "
                     f"{image} has shape {own.shape}; rows [image, x1, y1, x2, y2] go into one array (K, 5)"
                 )
-            rows.append(np.insert(backend.to_device(own, "cpu").astype(np.float64), 0, image, axis=1))
+            rows.append(np.insert(self._numbers(own), 0, image, axis=1))
         return np.concatenate(rows)
 
-    def _check_boxes(self, rows):
+    def _numbers(self, boxes):
+        if boxes.dtype.kind not in "fiu":
+            raise TypeError(f"{self.name}: boxes must be numbers, got {boxes.dtype}")
+        return backend.to_device(boxes, "cpu").astype(np.float64)
+
+    def _check_boxes(self, rows, scale):
         image, x1, y1, x2, y2 = rows.T
         for wrong, expected in (
-            (~(abs(rows) < LARGEST).all(axis=1), f"finite numbers below {LARGEST:.0e}; did the network diverge?"),
+            (
+                ~(abs(rows) * max(scale, 1) < LARGEST).all(axis=1),
+                f"finite numbers below {LARGEST:.0e}, also times spatial_scale ({scale:g}); did the network diverge?",
+            ),
             ((x2 < x1) | (y2 < y1), "x1 <= x2 and y1 <= y2; is it (x, y, width, height)?"),
             ((image < 0) | (image != np.trunc(image)), "a whole number from 0, the image, first"),
         ):
@@ -67,9 +76,7 @@ class Region(Op):
 
     def check(self, x):
         """Raise unless x is a batch of images and has those that the boxes lie in."""
-        check_floating(self.name, x)
-        if x.ndim != 4 or min(x.shape[2:]) < 1:
-            raise ValueError(f"{self.name}: expected images (N, C, H, W), got shape {x.shape}")
+        check_images(self.name, x)
         if self.count not in (None, len(x)):
             raise ValueError(f"{self.name}: the list has boxes for {self.count} images, but x has {len(x)}")
         if self.images.max(initial=-1) >= len(x):
@@ -129,7 +136,7 @@ class RoIAlign(WeightedRegion):
     def __init__(self, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=False):
         super().__init__(boxes, output_size, spatial_scale)
         self.sampling_ratio, self.aligned = sampling_ratio, aligned
-        if not isinstance(sampling_ratio, int):
+        if not is_whole(sampling_ratio):
             raise ValueError(f"{self.name}: sampling_ratio must be a whole number (-1: by size), got {sampling_ratio}")
 
     def weights(self, start, stop, count, size):
@@ -194,7 +201,8 @@ class PSRoIPool(WeightedRegion):
         super().check(x)
         if x.shape[1] % (self.output_size[0] * self.output_size[1]):
             raise ValueError(
-                f"{self.name}: the {x.shape[1]} channels of x do not divide into one for each bin of {self.output_size}"
+                f"{self.name}: the {x.shape[1]} channels of x {x.shape} do not divide into one for each bin of "
+                f"{self.output_size}"
             )
 
 

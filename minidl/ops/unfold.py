@@ -6,7 +6,7 @@ from minidl.autograd import Op
 from minidl.kernels.layout import pair
 from minidl.kernels.windows import col2im, im2col, output_sizes
 
-from .checks import check_floating
+from .checks import check_floating, check_images
 
 
 class Windows(Op):
@@ -35,8 +35,9 @@ class Windows(Op):
     def unfold(self, x):
         """(N, C, H, W) to (N, C kh kw, L)."""
         n, c = x.shape[:2]
+        positions = prod(self.positions(x.shape))
         columns = im2col(x, self.kernel, self.stride, self.padding, self.dilation)
-        return columns.reshape(c * prod(self.kernel), n, prod(self.positions(x.shape))).swapaxes(0, 1)
+        return columns.reshape(c * prod(self.kernel), n, positions).swapaxes(0, 1)
 
     def fold(self, columns, shape):
         """(N, C kh kw, L) to the shape (N, C, H, W)."""
@@ -60,9 +61,7 @@ class Unfold(Windows):
     name = "unfold"
 
     def forward(self, x):
-        if x.ndim != 4:
-            raise ValueError(f"unfold: expected images (N, C, H, W), got shape {x.shape}")
-        check_floating("unfold", x)
+        check_images("unfold", x)
         self.saved = x.shape
         return self.unfold(x)
 

@@ -1,8 +1,11 @@
 """Upsampling: unpooling (nearest, bed of nails, at the positions of a max pooling), interpolation, pixel shuffle."""
 
+from math import inf
+
 from minidl import backend
 from minidl.autograd import Op
 from minidl.kernels import pooling, resampling
+from minidl.kernels.checks import is_whole
 from minidl.kernels.layout import pair
 
 from .checks import check_images
@@ -12,14 +15,16 @@ from .pooling import Pool2d
 class Unpool(Op):
     """What unpoolings by a factor share: images (N, C, H, W) become (N, C, H fh, W fw)."""
 
+    name = None
+
     def __init__(self, factor):
         self.factor = pair(factor)
         if min(self.factor) < 1:
-            raise ValueError(f"unpooling: the factor must be at least 1, got {factor}")
+            raise ValueError(f"{self.name}: the factor must be at least 1, got {factor}")
 
     def size(self, x):
         """The shape of the output."""
-        check_images("unpooling", x)
+        check_images(self.name, x)
         return *x.shape[:2], x.shape[2] * self.factor[0], x.shape[3] * self.factor[1]
 
 
@@ -35,6 +40,8 @@ class UnpoolNearest(Unpool):
            [3., 3., 4., 4.],
            [3., 3., 4., 4.]])
     """
+
+    name = "unpool_nearest"
 
     def forward(self, x):
         return pooling.spread(x, self.size(x), self._window())
@@ -56,6 +63,8 @@ class UnpoolNails(Unpool):
            [3., 0., 4., 0.],
            [0., 0., 0., 0.]])
     """
+
+    name = "unpool_bed_of_nails"
 
     def forward(self, x):
         n, c, h, w = self.size(x)
@@ -82,6 +91,8 @@ class MaxUnpool2d(Pool2d):
            [0., 0., 0., 0.],
            [3., 0., 0., 4.]])
     """
+
+    name = "max_unpool2d"
 
     def __init__(self, indices, kernel_size, stride=None, padding=0, output_size=None):
         super().__init__(kernel_size, stride, padding)
@@ -112,7 +123,7 @@ class MaxUnpool2d(Pool2d):
         usual = tuple((n - 1) * s - 2 * p + k for n, s, p, k in zip(shape[2:], stride, padding, kernel, strict=True))
         if self.output_size is None:
             return usual
-        size = pair(tuple(self.output_size)[-2:])
+        size = pair(self.output_size if is_whole(self.output_size) else tuple(self.output_size)[-2:])
         if any(abs(n - u) >= s for n, u, s in zip(size, usual, stride, strict=True)):
             raise ValueError(f"max_unpool2d: output_size {size} must be less than a stride {stride} away from {usual}")
         return size
@@ -142,7 +153,7 @@ class Interpolate(Op):
         self.mode, self.align_corners = mode, bool(align_corners)
         self.size = None if size is None else pair(size)
         self.factors = scale_factor if isinstance(scale_factor, (tuple, list)) else (scale_factor, scale_factor)
-        if min(self.size) < 1 if self.size else len(self.factors) != 2 or not min(self.factors) > 0:
+        if min(self.size) < 1 if self.size else len(self.factors) != 2 or not all(0 < f < inf for f in self.factors):
             raise ValueError(
                 f"interpolate: size must be at least 1 and scale_factor above 0, one number or a pair (height, width), "
                 f"got {size if self.size else scale_factor}"
@@ -177,14 +188,14 @@ class PixelShuffle(Op):
     """
 
     def __init__(self, factor):
-        if not isinstance(factor, int) or factor < 1:
+        if not is_whole(factor) or factor < 1:
             raise ValueError(f"pixel shuffle: the factor must be a whole number from 1, got {factor!r}")
         self.factor = factor
 
     def forward(self, x):
         check_images("pixel_shuffle", x)
         if x.shape[1] % self.factor**2:
-            raise ValueError(f"pixel_shuffle: {x.shape[1]} channels do not divide by {self.factor} squared")
+            raise ValueError(f"pixel_shuffle: the channels of x {x.shape} do not divide by {self.factor} squared")
         return resampling.pixel_shuffle(x, self.factor)
 
     def backward(self, gy):
@@ -197,7 +208,7 @@ class PixelUnshuffle(PixelShuffle):
     def forward(self, x):
         check_images("pixel_unshuffle", x)
         if x.shape[2] % self.factor or x.shape[3] % self.factor:
-            raise ValueError(f"pixel_unshuffle: the image {x.shape[2:]} does not divide by {self.factor}")
+            raise ValueError(f"pixel_unshuffle: the images of x {x.shape} do not divide by {self.factor}")
         return resampling.pixel_unshuffle(x, self.factor)
 
     def backward(self, gy):
