@@ -44,7 +44,7 @@ def test_vgg16_by_layer():
     assert sum(row.parameters for row in rows) == 138_357_544
 
 
-def test_values_of_configuration_c():
+def test_the_small_kernels_of_configuration_c():
     kernels = [m.kernel_size[0] for m in models.VGG("C", width=0.02).features if isinstance(m, nn.Conv2d)]
     assert kernels == [3, 3, 3, 3, 3, 3, 1, 3, 3, 1, 3, 3, 1]
 
