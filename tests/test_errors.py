@@ -223,7 +223,7 @@ SETTINGS = [
     (lambda: minidl.concatenate([]), "there is nothing to join"),
     (lambda: minidl.stack([]), "there is nothing to join"),
     (lambda: minidl.concatenate([X, None]), "Concatenate: arrays is None"),
-    (lambda: minidl.concatenate([X, X], 4), "there is no axis 4"),
+    (lambda: minidl.concatenate([X, X], 4), "tensors must have an axis 4"),
     (lambda: nn.Linear(6, 3)(None), "Linear: x is None; did the function that should make it forget `return`?"),
 ]
 

@@ -19,6 +19,7 @@ def prepared(model, x=None, seed=1):
     """
     rng = np.random.default_rng(seed)
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    momentum = {norm: norm.momentum for norm in norms}
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0
@@ -29,13 +30,13 @@ def prepared(model, x=None, seed=1):
     if x is None:
         for norm in norms:
             norm.running_mean[...], norm.running_var[...] = rng.uniform(0.5, 1.5, (2, norm.num_features))
-            norm.momentum = 0.1
+            norm.momentum = momentum[norm]
         return model
     getattr(model.train(), "forward_with_aux", model)(Tensor(x))
     for norm in norms:
         norm.running_mean += rng.uniform(-0.5, 0.5, norm.num_features) * np.sqrt(norm.running_var)
         norm.running_var *= rng.uniform(0.5, 1.5, norm.num_features)
-        norm.momentum = 0.1
+        norm.momentum = momentum[norm]
     return model
 
 
