@@ -191,7 +191,7 @@ def test_blocks_are_summed_up():
     assert [row.name for row in stages] == ["conv1", "bn1", "layer1", "layer2", "layer3", "fc"]
     assert [row.output for row in stages[2:5]] == [(16, 32, 32), (32, 16, 16), (64, 8, 8)]
     assert [row.name for row in blocks][2:6] == ["layer1.0", "layer1.1", "layer1.2", "layer2.0"]
-    assert stages[2].layer == "Sequential" and blocks[2].layer == "ResidualBlock"
+    assert stages[2].layer == "Sequential" and blocks[2].layer == "PaddedBlock"
     for cost in ("parameters", "multiply_adds", "memory", "training", "values"):
         totals = [sum(getattr(row, cost) for row in rows) for rows in (layers, blocks, stages)]
         assert totals[0] == totals[1] == totals[2] > 0, cost
