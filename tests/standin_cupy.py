@@ -18,8 +18,8 @@ synchronizations = 0
 UFUNCS = {
     "abs", "absolute", "add", "arctan", "ceil", "cos", "divide", "equal", "exp", "expm1", "floor", "fmax", "fmin",
     "greater", "greater_equal", "isfinite", "isnan", "less", "less_equal", "log", "log1p", "logical_and", "logical_not",
-    "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal", "power", "reciprocal", "rint", "sign",
-    "sin", "sqrt", "square", "subtract", "tan", "tanh", "true_divide", "trunc",
+    "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal", "positive", "power", "reciprocal", "rint",
+    "sign", "sin", "sqrt", "square", "subtract", "tan", "tanh", "true_divide", "trunc",
 }  # fmt: skip
 FUNCTIONS = {
     "all": "a axis out keepdims", "any": "a axis out keepdims", "arange": "start stop step dtype",
@@ -30,8 +30,8 @@ FUNCTIONS = {
     "cumsum": "a axis dtype out", "empty": "shape dtype order", "empty_like": "prototype dtype order subok shape",
     "einsum": "", "expand_dims": "a axis", "flip": "a axis", "full": "shape fill_value dtype order",
     "full_like": "a fill_value dtype order subok shape", "linspace": "start stop num endpoint retstep dtype axis",
-    "matmul": "out", "mean": "a axis dtype out keepdims", "moveaxis": "a source destination",
-    "ones": "shape dtype order", "ones_like": "a dtype order subok shape",
+    "matmul": "out", "may_share_memory": "a b max_work", "mean": "a axis dtype out keepdims",
+    "moveaxis": "a source destination", "ones": "shape dtype order", "ones_like": "a dtype order subok shape",
     "pad": "array pad_width mode constant_values",
     "prod": "a axis dtype out keepdims", "put_along_axis": "arr indices values axis", "repeat": "a repeats axis",
     "reshape": "a newshape order", "result_type": "", "split": "ary indices_or_sections axis",

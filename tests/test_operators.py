@@ -173,7 +173,7 @@ def test_joining_shapes_that_do_not_fit_names_them():
 
 
 @pytest.mark.parametrize(
-    "shapes, dim", [([], 0), ([(), ()], 0), ([(2, 3), (2, 3)], 2), ([(2, 3), (2, 3)], -3), ([(2, 3), (3,)], -1)]
+    "shapes, dim", [([(), ()], 0), ([(2, 3), (2, 3)], 2), ([(2, 3), (2, 3)], -3), ([(2, 3), (3,)], -1)]
 )
 def test_concatenating_what_cannot_be(shapes, dim):
     with pytest.raises(ValueError) as error:

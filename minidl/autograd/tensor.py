@@ -137,7 +137,7 @@ class Tensor:
         if gy.shape != self.shape:
             raise ValueError(f"backward: the gradient has shape {gy.shape} but the tensor {self.shape}")
         if self.creator is None:
-            return self._accumulate(gy.copy())
+            return self._accumulate(gy, shared=True)
         gradients = {self.creator: gy}
         for op in _backward_order(self.creator):
             gy = gradients.pop(op, None)
@@ -149,17 +149,22 @@ class Tensor:
                 if parent is None or gx is None:
                     continue
                 if isinstance(parent, Tensor):
-                    shared = gx is gy or gx.base is not None or sum(gx is other for other in results) > 1
-                    parent._accumulate(gx.copy() if shared else gx)
+                    share = backend.get_array_module(gx).may_share_memory
+                    shared = sum(share(gx, other) for other in (gy, *results) if other is not None) > 1
+                    parent._accumulate(gx, shared or 0 in gx.strides)  # a stride of 0: one number in many places
                 elif parent in gradients:
                     gradients[parent] = backend.elementwise(np.add, gradients[parent], gx)
                 else:
                     gradients[parent] = gx
             op.release()
 
-    def _accumulate(self, gx):
-        gx = gx if self.grad is None else self.grad + gx
-        self.grad = backend.get_array_module(self.data).asarray(gx)  # NumPy makes numbers of arrays without axes
+    def _accumulate(self, gx, shared):
+        xp = backend.get_array_module(self.data)
+        if self.grad is not None:
+            gx = backend.elementwise(xp.add, self.grad, gx)
+        elif shared:  # a copy, in the memory order of the data
+            gx = backend.elementwise(xp.positive, gx, out=xp.empty_like(self.data, gx.dtype))
+        self.grad = xp.asarray(gx)  # NumPy makes numbers of arrays without axes
 
     def detach(self):
         """The same array as a tensor of its own, with no history."""

@@ -69,17 +69,32 @@ def _as_images(matrices, x):
     return as_images(matrices.reshape(h, c, w, n))
 
 
-# Sums over H and W * N stay on one thread: NumPy keeps Python's lock during products with fewer than 500 results.
-
-
 def _row_sums(a):
     """The sum of each channel of a (H, C, W * N): an array (C,)."""
-    return np.matmul(a, np.ones(a.shape[2], a.dtype)).sum(axis=0)
+    ones = np.ones(a.shape[2], a.dtype)
+    return _over_rows(lambda rows, out: np.matmul(a[rows], ones, out=out), a)
 
 
 def _row_products(a, b):
     """The sum of a * b for each channel of a and b (H, C, W * N): an array (C,)."""
-    return np.vecdot(a, b).sum(axis=0)
+    return _over_rows(lambda rows, out: np.vecdot(a[rows], b[rows], out=out), a)
+
+
+def _over_rows(function, a):
+    """What function(rows, out) gives for each row and channel of a (H, C, W * N), summed over the rows.
+
+    On one thread where there are few: NumPy keeps Python's lock during products with fewer than 500 results.
+    """
+    results = np.empty(a.shape[:2], a.dtype)
+
+    def part(start, stop):
+        function(slice(start, stop), results[start:stop])
+
+    if results.size < 1000:
+        part(0, len(a))
+    else:
+        by_rows(part, a)
+    return results.sum(axis=0)
 
 
 def _scale_rows(x, gy, scale, shift, gy_scale):

@@ -96,6 +96,8 @@ def _minidl(name, threads, device):
     gy = _apply(functional, function, settings, x, weights, ones).data.copy(order="K")
 
     def layer_step():
+        for tensor in (x, *weights):
+            tensor.grad = None
         _apply(functional, function, settings, x, weights, ones).backward(gy)
         wait()
 
@@ -143,6 +145,8 @@ def _torch(name, threads, device):
     gy = _apply(functional, function, settings, x, weights, ones).detach()
 
     def layer_step():
+        for tensor in (x, *weights):
+            tensor.grad = None
         _apply(functional, function, settings, x, weights, ones).backward(gy)
         wait()
 
