@@ -7,6 +7,7 @@ than one thread, the time of a part that runs in other threads beside is counted
 """
 
 import argparse
+import functools
 import threading
 import time
 from collections import Counter
@@ -26,6 +27,7 @@ spent, running = Counter(), []
 def timed(function, category):
     """The function, with the time it takes booked to a category and taken off the one around it."""
 
+    @functools.wraps(function)
     def wrapper(*args, **kwargs):
         if threading.current_thread() is not threading.main_thread():
             return function(*args, **kwargs)
@@ -44,9 +46,9 @@ def timed(function, category):
 
 def instrument():
     """Put clocks around the functions of the kernels, around the ops, and around the engine."""
-    for module in (convolution, lowering):
-        for name, category in (("multiply", "matrix product"), ("correlate", "matrix product"), ("lower", "lowering")):
-            setattr(module, name, timed(getattr(module, name), category))
+    convolution.multiply = timed(convolution.multiply, "matrix product")
+    convolution.correlate = timed(convolution.correlate, "matrix product")
+    lowering.lower = timed(lowering.lower, "lowering")  # which lower_blocks calls
     linear.product = timed(linear.product, "matrix product")
     categories = {
         "convolution, other": [ops.Conv2d], "linear, other": [ops.Linear], "normalization": [ops.BatchNorm],
