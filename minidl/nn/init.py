@@ -7,6 +7,8 @@ from math import prod, sqrt
 
 from minidl import backend, random
 
+BLOCK = 1 << 20  # numbers drawn at a time
+
 # By how much an activation shrinks the variance, made up for by larger weights.
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2), "leaky_relu": sqrt(2 / (1 + 0.01**2))}
 
@@ -23,21 +25,25 @@ def fans(shape):
     return shape[1] * area, shape[0] * area
 
 
-def _fill(tensor, values):
-    if values is None:  # undrawn: zeros that nobody has touched take no memory yet
+def _fill(tensor, draw, *parameters):
+    """Fill a tensor with draw(*parameters, shape), a few rows at a time: the numbers come in float64."""
+    if not random.drawing():  # zeros that nobody has touched take no memory yet
         return tensor
-    tensor.data[...] = backend.to_device(values.astype(tensor.dtype, copy=False), tensor.device)
+    rows = max(BLOCK // max(prod(tensor.shape[1:]), 1), 1)
+    for start in range(0, tensor.shape[0] if tensor.shape else 1, rows):
+        part = tensor.data[start : start + rows] if tensor.shape else tensor.data
+        part[...] = backend.to_device(draw(*parameters, part.shape).astype(tensor.dtype), tensor.device)
     return tensor
 
 
 def normal_(tensor, mean=0.0, std=1.0):
     """Normal random numbers."""
-    return _fill(tensor, random.generator().normal(mean, std, tensor.shape))
+    return _fill(tensor, random.generator().normal, mean, std)
 
 
 def uniform_(tensor, low=0.0, high=1.0):
     """Uniform random numbers from low to high."""
-    return _fill(tensor, random.generator().uniform(low, high, tensor.shape))
+    return _fill(tensor, random.generator().uniform, low, high)
 
 
 def constant_(tensor, value):

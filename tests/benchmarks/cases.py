@@ -4,6 +4,12 @@ import numpy as np
 
 NETWORKS = {"LeNet-5, batch 128": ("lenet5", (128, 1, 28, 28)), "ResNet-20, batch 64": ("resnet20", (64, 3, 32, 32))}
 
+# One image of 224x224, without gradients.
+INFERENCE = {
+    "AlexNet": "alexnet", "VGG16": "vgg16", "ResNet-18": "resnet18", "ResNet-50": "resnet50", "GoogLeNet": "googlenet",
+    "MobileNet v2": "mobilenet_v2",
+}  # fmt: skip
+
 # name: (function, its settings, shape of x, shapes of the weights); forward and backward with every gradient
 LAYERS = {
     "conv 5x5, 6 to 16, 14x14, batch 128": ("conv2d", {}, (128, 6, 14, 14), [(16, 6, 5, 5), (16,)]),
@@ -41,8 +47,8 @@ LARGE = {
 
 
 def names(which):
-    """The cases of a group: "networks", "layers", "large" or "all"."""
-    groups = {"networks": NETWORKS, "layers": LAYERS, "large": LARGE}
+    """The cases of a group: "networks", "layers", "large", "inference" or "all"."""
+    groups = {"networks": NETWORKS, "layers": LAYERS, "large": LARGE, "inference": INFERENCE}
     return [name for group, cases in groups.items() if which in (group, "all") for name in cases]
 
 
@@ -82,6 +88,17 @@ def _minidl(name, threads, device):
             wait()
 
         return step
+
+    if name in INFERENCE:
+        x, model = minidl.Tensor(_inputs((1, 3, 224, 224))[0]).to(device), models.create(INFERENCE[name]).to(device)
+        model.eval()
+
+        def infer():
+            with minidl.no_grad():
+                model(x)
+            wait()
+
+        return infer
 
     function, settings, shape, weights = {**LAYERS, **LARGE}[name]
     x = _inputs(shape)[0]
@@ -134,6 +151,17 @@ def _torch(name, threads, device):
 
         return step
 
+    if name in INFERENCE:
+        x = torch.tensor(_inputs((1, 3, 224, 224))[0], device=device)
+        model = _published(torch, INFERENCE[name]).to(device).eval()
+
+        def infer():
+            with torch.inference_mode():
+                model(x)
+            wait()
+
+        return infer
+
     function, settings, shape, weights = {**LAYERS, **LARGE}[name]
     arrays = (_inputs(s)[0] for s in (shape, *weights))
     x, *weights = (torch.tensor(a, device=device, requires_grad=True) for a in arrays)
@@ -151,6 +179,31 @@ def _torch(name, threads, device):
         wait()
 
     return layer_step
+
+
+def _published(torch, name):
+    """The network of published size, of PyTorch's layers."""
+    import torch_alexnet
+    import torch_googlenet
+    import torch_mobilenet
+    import torch_resnet
+    import torch_vgg
+
+    if name == "googlenet":
+        model = torch_googlenet.GoogLeNet(1000, 8, paper=False)
+        model.aux1 = model.aux2 = torch.nn.Identity()  # ours computes them in training only
+        return model
+    return {
+        "alexnet": torch_alexnet.alexnet,
+        "vgg16": lambda: torch_vgg.vgg("D"),
+        "resnet18": lambda: torch_resnet.ResNet(
+            lambda i, *sizes: torch_resnet.Basic(*sizes), (2, 2, 2, 2), 64, (64, 128, 256, 512), 1000
+        ),
+        "resnet50": lambda: torch_resnet.ResNet(
+            lambda i, *sizes: torch_resnet.Bottleneck(*sizes, 64 * 2**i), (3, 4, 6, 3), 64, (256, 512, 1024, 2048), 1000
+        ),
+        "mobilenet_v2": lambda: torch_mobilenet.MobileNetV2((32, 16, 24, 32, 64, 96, 160, 320, 1280), 1000),
+    }[name]()
 
 
 def _complete(functional, function, settings, shape, tensor):

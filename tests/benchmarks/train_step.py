@@ -1,7 +1,7 @@
 """Time training steps, and PyTorch's beside them.
 
-    python tests/benchmarks/train_step.py [--against torch] [--cases networks|layers|large|all] [--threads 2]
-                                          [--seconds 6] [--device cuda]
+    python tests/benchmarks/train_step.py [--against torch] [--cases networks|layers|large|inference|all]
+                                          [--threads 2] [--seconds 6] [--device cuda]
 
 Each framework runs in a process of its own, and the two take turns of a few steps, so that both see the same machine
 and neither's threads disturb the other's. Printed are the median time of a step, the median over the turns of the ratio
@@ -26,7 +26,8 @@ TURN_SECONDS, TURN_STEPS = 0.25, 3  # one framework makes at least so many steps
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", choices=["torch"], help="time this framework in alternation")
-    parser.add_argument("--cases", choices=["networks", "layers", "large", "all"], default="all", help="what to time")
+    groups = ["networks", "layers", "large", "inference", "all"]
+    parser.add_argument("--cases", choices=groups, default="all", help="what to time")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seconds", type=float, default=6, help="how long each framework steps in one case")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where both compute")
