@@ -1,6 +1,7 @@
 """Checks of settings, axes and shapes, below everything that makes them."""
 
 import inspect
+from functools import cache
 
 import numpy as np
 
@@ -47,10 +48,16 @@ def check_broadcast(op, *arrays):
 
 def check_given(op, inputs):
     """Raise if an input is None that op.forward cannot do without."""
-    arguments = list(inspect.signature(op.forward).parameters.values())
-    arguments += arguments[-1:] * len(inputs)  # the last may stand for many, *arrays
-    for x, argument in zip(inputs, arguments, strict=False):
-        if x is None and argument.default is argument.empty:
-            raise TypeError(
-                f"{type(op).__name__}: {argument.name} is None; did the function that should make it forget `return`?"
-            )
+    arguments = _arguments(type(op))
+    for i, x in enumerate(inputs):
+        name, needed = arguments[min(i, len(arguments) - 1)]  # the last may stand for many, *arrays
+        if x is None and needed:
+            hint = "did the function that should make it forget `return`?"
+            raise TypeError(f"{type(op).__name__}: {name} is None; {hint}")
+
+
+@cache
+def _arguments(op):
+    """(name, whether there is no default) of what forward takes, after self."""
+    _, *arguments = inspect.signature(op.forward).parameters.values()
+    return [(argument.name, argument.default is argument.empty) for argument in arguments]
