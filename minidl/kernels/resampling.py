@@ -139,10 +139,20 @@ def scatter(x, positions, size):
     """
     if backend.get_array_module(x, positions) is not np:
         return cuda.scatter(x, positions, size), positions
-    rows, places = as_rows(x), _memory_places(as_rows(positions), size)
-    y = np.zeros(size[0] * rows.shape[1] * size[1] * rows.shape[3], x.dtype)
-    y[places] = rows.reshape(-1)
-    return as_images(y.reshape(size[0], rows.shape[1], size[1], rows.shape[3])), places
+    h, c, w, n = as_rows(x).shape
+    rows, positions = (as_rows(a).reshape(h, c * w * n) for a in (x, positions))  # flat, for long loops
+    line = size[1] * n  # a row of one channel; between two rows lie those of the other channels
+    within = np.add.outer(np.arange(c) * line, np.tile(np.arange(n), w)).reshape(-1)
+    y, places = np.zeros(size[0] * c * line, x.dtype), np.empty(rows.shape, np.int64)
+    step = max(BLOCK_BYTES // max(places[:1].nbytes, 1), 1)  # rows at a time, so that places stay in the cache
+    for first in range(0, h, step):
+        block = slice(first, first + step)
+        np.floor_divide(positions[block], size[1], out=places[block])
+        places[block] *= (c - 1) * line
+        places[block] += within
+        places[block] += positions[block] * n
+        y[places[block].reshape(-1)] = rows[block].reshape(-1)
+    return as_images(y.reshape(size[0], c, size[1], n)), places
 
 
 def gather(y, places, shape):
@@ -151,25 +161,3 @@ def gather(y, places, shape):
         return cuda.gather(y, places)
     n, c, h, w = shape
     return as_images(as_rows(y).reshape(-1).take(places).reshape(h, c, w, n))
-
-
-def _memory_places(positions, size):
-    """Where positions (H, C, W, N), row * width + column, of images of a size lie in memory (height, C, width, N).
-
-    Flat, as are all arrays on the way: NumPy's loops are long then, however few images there are.
-    """
-    h, c, w, n = positions.shape
-    line = size[1] * n  # a row of one channel; between two rows lie those of the other channels
-    within = np.add.outer(np.arange(c) * line, np.tile(np.arange(n), w)).reshape(-1)
-    positions = positions.reshape(h, -1)
-    places = np.empty(positions.shape, np.int64)
-
-    def part(start, stop):
-        rows = places[start:stop]
-        np.floor_divide(positions[start:stop], size[1], out=rows)
-        rows *= (c - 1) * line
-        rows += within
-        rows += positions[start:stop] * n
-
-    by_rows(part, places)
-    return places.reshape(-1)
