@@ -66,7 +66,13 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("name, shape", [("lenet5", (1, 28, 28)), ("resnet8", (3, 16, 16)), ("mlp", (1, 28, 28))])
+@pytest.mark.parametrize(
+    "name, shape",
+    [
+        ("lenet5", (1, 28, 28)), ("resnet8", (3, 16, 16)), ("mlp", (1, 28, 28)),
+        pytest.param("resnet20", (3, 32, 32), marks=pytest.mark.gpu),
+    ],
+)  # fmt: skip
 def test_training_steps_give_the_same_weights_and_wait_for_the_device_only_in_the_loss(name, shape, optimizer, cupy):
     weights = {}
     for device in ("cpu", "cuda"):
