@@ -65,35 +65,37 @@ OPTIMIZERS = {
 }
 
 
+def state_after_steps(name, shape, optimizer, device, batch=4, steps=2):
+    """The weights and statistics of a network, the same at first on every device, after steps on the same images."""
+    minidl.manual_seed(0)
+    model = models.CifarResNet(8, 10, shape) if name == "resnet8" else models.create(name, 10, input_shape=shape)
+    optimizer = OPTIMIZERS[optimizer](model.to(device).parameters())
+    rng = np.random.default_rng(0)
+    x = minidl.Tensor(rng.standard_normal((batch, *shape)).astype(np.float32)).to(device)
+    targets = minidl.Tensor(rng.integers(0, 10, batch)).to(device)
+    standin_cupy.synchronizations = 0
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), targets).backward()
+        optimizer.step()
+    # One a step: whether a label is out of range is known on the device only.
+    assert standin_cupy.synchronizations in (0, steps)
+    return {key: backend.to_device(value, "cpu") for key, value in model.state_dict().items()}
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize(
-    "name, shape",
-    [
-        ("lenet5", (1, 28, 28)), ("resnet8", (3, 16, 16)), ("mlp", (1, 28, 28)),
-        pytest.param("resnet20", (3, 32, 32), marks=pytest.mark.gpu),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("name, shape", [("lenet5", (1, 28, 28)), ("resnet8", (3, 16, 16)), ("mlp", (1, 28, 28))])
 def test_training_steps_give_the_same_weights_and_wait_for_the_device_only_in_the_loss(name, shape, optimizer, cupy):
-    weights = {}
-    for device in ("cpu", "cuda"):
-        minidl.manual_seed(0)
-        model = (
-            models.CifarResNet(8, 10, shape) if name == "resnet8" else models.create(name, 10, input_shape=shape)
-        ).to(device)
-        step = OPTIMIZERS[optimizer](model.parameters())
-        rng = np.random.default_rng(0)
-        x = minidl.Tensor(rng.standard_normal((4, *shape)).astype(np.float32)).to(device)
-        targets = minidl.Tensor(rng.integers(0, 10, 4)).to(device)
-        standin_cupy.synchronizations = 0
-        for _ in range(2):
-            step.zero_grad()
-            F.cross_entropy(model(x), targets).backward()
-            step.step()
-        if cupy is standin_cupy:  # one a step: whether a label is out of range is known on the device only
-            assert cupy.synchronizations == (2 if device == "cuda" else 0)
-        weights[device] = {key: backend.to_device(value, "cpu") for key, value in model.state_dict().items()}
-    for key, value in weights["cpu"].items():
-        np.testing.assert_allclose(weights["cuda"][key], value, 2e-3, 2e-5, err_msg=key)
+    here, there = (state_after_steps(name, shape, optimizer, device) for device in ("cpu", "cuda"))
+    for key, value in here.items():
+        np.testing.assert_allclose(there[key], value, 2e-3, 2e-5, err_msg=key)
+
+
+@pytest.mark.gpu
+def test_a_step_of_resnet20(cupy):
+    here, there = (state_after_steps("resnet20", (3, 32, 32), "SGD", device, 16, 1) for device in ("cpu", "cuda"))
+    for key, value in here.items():
+        np.testing.assert_allclose(there[key], value, 2e-3, 2e-5, err_msg=key)
 
 
 @only_the_stand_in
