@@ -6,7 +6,7 @@ from counting import undrawn
 from twins import assert_same_network, count, losses_on_one_batch, outputs_of, prepared
 
 import minidl
-from minidl import Tensor, models, nn
+from minidl import Tensor, models, nn, optim, training
 from minidl import functional as F
 from minidl.models.googlenet import Inception, from_imagenet
 from minidl.summary import summarize
@@ -138,6 +138,22 @@ def test_the_loss_with_and_without_auxiliary_classifiers():
     model = prepared(small(aux_logits=False), x.data)
     (logits,) = model.forward_with_aux(x)
     assert model.loss(model.forward_with_aux(x), labels).item() == F.cross_entropy(logits, labels).item()
+
+
+def test_training_minimizes_the_auxiliary_losses_too():
+    x, labels = minidl.randn(4, 3, 32, 32), Tensor(np.array([1, 5, 0, 2]))
+    model, by_hand = prepared(small(), x.data), prepared(small(), x.data)
+    by_hand.load_state_dict(model.train().state_dict())
+    at = training.Position()
+    training.train_epoch(model, [(x, labels)], optim.SGD(model.parameters(), lr=0.1), at)
+    loss = by_hand.train().loss(by_hand.forward_with_aux(x), labels)
+    loss.backward()
+    optim.SGD(by_hand.parameters(), lr=0.1).step()
+    assert at.score.loss == loss.item() > F.cross_entropy(by_hand(x), labels).item()
+    expected = by_hand.state_dict()
+    for name, parameter in model.named_parameters():
+        np.testing.assert_array_equal(parameter.data, expected[name], err_msg=name)
+        assert parameter.grad is not None and "aux" not in name or parameter.grad.any(), name
 
 
 def test_the_auxiliary_loss_reaches_no_layer_behind_it():

@@ -18,7 +18,8 @@ class AlexNet2012(nn.Module):
     def __init__(self, num_classes=1000, input_shape=(3, 227, 227), *, dropout=0.5, width=1.0):
         super().__init__()
         check_images(self, input_shape, exactly=(227,))
-        c1, c2, c3, units = scaled(width, 96, 256, 384, 4096)
+        (units,) = scaled(width, 4096)
+        c1, c2, c3 = (2 * channels for channels in scaled(width, 48, 128, 192))  # of two groups
         self.features = nn.Sequential(
             nn.Conv2d(input_shape[0], c1, kernel_size=11, stride=4), nn.ReLU(),  # 96 x 55 x 55
             nn.LocalResponseNorm(**RESPONSE_NORM),
@@ -81,6 +82,6 @@ class AlexNet(nn.Module):
 
 
 MODELS = {
-    "alexnet2012": (AlexNet2012, (3, 227, 227), 1000, "Krizhevsky et al. 2012: 5 + 3 layers, 2 groups"),
+    "alexnet2012": (AlexNet2012, (3, 227, 227), 1000, "Krizhevsky et al. 2012: 5 + 3 layers, groups"),
     "alexnet": (AlexNet, *IMAGENET, "Krizhevsky 2014: one tower, as in torchvision"),
 }

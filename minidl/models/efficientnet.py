@@ -92,4 +92,4 @@ def _batch_norm(channels):
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
-MODELS = {"efficientnet_lite0": (EfficientNetLite, *IMAGENET, "Tan & Le 2019: inverted residuals from a search")}
+MODELS = {"efficientnet_lite0": (EfficientNetLite, *IMAGENET, "Tan & Le 2019: inverted residuals by search")}

@@ -28,4 +28,4 @@ class MLP(nn.Module):
         return self.layers[-1](x)
 
 
-MODELS = {"mlp": (MLP, (1, 28, 28), 10, "multilayer perceptron: 256 and 128 hidden units")}
+MODELS = {"mlp": (MLP, (1, 28, 28), 10, "fully connected: 256 and 128 hidden units")}

@@ -92,10 +92,10 @@ def _entry(name, text, batch_norm=False):
 MODELS = {
     "vgg11": _entry("A", "8 + 3 layers"),
     "vgg11_bn": _entry("A", "batch norm", True),
-    "vgg11_lrn": _entry("A-LRN", "response norm"),
+    "vgg11_lrn": _entry("A-LRN", "normalized"),
     "vgg13": _entry("B", "10 + 3 layers"),
     "vgg13_bn": _entry("B", "batch norm", True),
-    "vgg16_c": _entry("C", "three 1x1 layers"),
+    "vgg16_c": _entry("C", "with 1x1 layers"),
     "vgg16": _entry("D", "13 + 3 layers"),
     "vgg16_bn": _entry("D", "batch norm", True),
     "vgg19": _entry("E", "16 + 3 layers"),
