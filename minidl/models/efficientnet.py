@@ -49,7 +49,7 @@ class EfficientNetLite(nn.Module):
         for block in self._blocks:
             x = block(x)
         x = F.relu6(self._bn1(self._conv_head(x)))  # 1280 x 7 x 7
-        return self._fc(self._dropout(x.mean((2, 3))))
+        return self._fc(self._dropout(F.global_avg_pool2d(x)))
 
 
 class InvertedResidual(nn.Module):

@@ -1,5 +1,6 @@
 """Network in Network (Lin, Chen and Yan, 2014): small networks for filters, an average for linear layers."""
 
+from minidl import functional as F
 from minidl import nn
 
 from .layers import IMAGENET, check_images, scaled, start_weights
@@ -32,7 +33,7 @@ class NiN(nn.Module):
 
     def forward(self, x):
         x = self.features(x)  # 1000 x 6 x 6
-        return x.mean((2, 3))
+        return F.global_avg_pool2d(x)
 
 
 def _mlpconv(in_channels, channels, out_channels, **window):

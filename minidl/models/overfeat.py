@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from minidl import functional as F
 from minidl import nn
 
 from .layers import check_images, normal_001, scaled, start_weights
@@ -49,7 +50,7 @@ class OverFeat(nn.Module):
         start_weights(self, nn.Conv2d, normal_001)
 
     def forward(self, x):
-        return self.score_map(x).mean((2, 3))
+        return F.global_avg_pool2d(self.score_map(x))
 
     def score_map(self, x):
         """The logits of every window of the image: (N, num_classes, rows, columns)."""

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from minidl import functional as F
 from minidl import nn
 
 from .alexnet import RESPONSE_NORM
@@ -62,7 +63,7 @@ class CifarVGG(nn.Module):
 
     def forward(self, x):
         x = self.features(x)  # 32 x 16 x 16, 64 x 8 x 8, 128 x 4 x 4
-        return self.classifier(x.mean((2, 3)))
+        return self.classifier(F.global_avg_pool2d(x))
 
 
 def _features(configuration, channels, batch_norm, width):
