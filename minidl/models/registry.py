@@ -77,7 +77,7 @@ def create(name, num_classes=None, input_shape=None, weights=None, **settings):
     >>> sum(p.size for p in create("lenet5").parameters())
     61706
     >>> sum(p.size for p in create("mobilenet_v2", num_classes=10, width=0.5).parameters())
-    700298
+    700490
     """
     entry = _find(name)
     _check(name, entry, num_classes, input_shape, settings)
