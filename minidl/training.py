@@ -23,8 +23,7 @@ def train_epoch(model, batches, optimizer, at):
     device = device_of(model)
     for images, labels in batches:
         images, labels = images.to(device), labels.to(device)
-        logits = model(images)
-        loss = F.cross_entropy(logits, labels)
+        logits, loss = logits_and_loss(model, images, labels)
         check_finite(loss, model, images, f"epoch {at.epoch + 1}, batch {at.batch + 1}", optimizer)
 
         optimizer.zero_grad()
@@ -33,6 +32,15 @@ def train_epoch(model, batches, optimizer, at):
 
         at.score.count(loss.item(), logits, labels)
         at.batch += 1
+
+
+def logits_and_loss(model, images, labels):
+    """The logits, and their cross-entropy; one with auxiliary classifiers, as GoogLeNet, has its own loss."""
+    if not hasattr(model, "forward_with_aux"):
+        logits = model(images)
+        return logits, F.cross_entropy(logits, labels)
+    outputs = model.forward_with_aux(images)
+    return outputs[0], model.loss(outputs, labels)
 
 
 @no_grad()

@@ -2,11 +2,7 @@
 
 from functools import cache
 
-import numpy as np
-from twins import assert_same_outputs, assert_same_step
-
 import minidl
-from minidl import functional as F
 from minidl import models, nn
 from minidl.summary import summarize
 
@@ -50,15 +46,3 @@ def lively(model):
             if module.bias is not None:
                 nn.init.uniform_(module.bias, -0.5, 0.5)
     return model
-
-
-def assert_same_classifier(torch, model, twin, x, labels):
-    """Outputs, and all gradients of a step with cross entropy, as those of the twin of PyTorch's layers."""
-    assert np.abs(model(minidl.Tensor(x)).data).max() > 0.1, "so small that all networks would be the same"
-    assert_same_outputs(torch, model, twin, x)
-    targets = torch.tensor(labels)
-    assert_same_step(
-        torch, model, twin, x,
-        lambda model, x: F.cross_entropy(model(x), labels),
-        lambda model, x: torch.nn.functional.cross_entropy(model(x), targets),
-    )  # fmt: skip

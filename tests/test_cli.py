@@ -104,11 +104,21 @@ def test_train_leaves_a_run_and_ends_with_the_accuracy(place, capsys):
 def test_the_defaults_train_lenet_on_the_built_in_data(place, capsys, monkeypatch):
     from minidl.cli import train
 
-    monkeypatch.setitem(train.SMALL, "epochs", 1)
+    monkeypatch.setitem(train.DEFAULTS["without batch norm"], "epochs", 1)
     status, out, _ = run(capsys, "train")
     assert status == 0 and out.startswith("lenet5 with 61,706 parameters on fashion-mini: 5,000 training images")
     assert float(out.split()[-1]) > 0.4  # after one epoch of twelve
     assert (place / "runs" / "lenet5-fashion-mini" / "best.npz").exists()
+
+
+@pytest.mark.parametrize(
+    "model, epochs, lr", [("lenet5", 12, 0.05), ("highway", 12, 0.05), ("resnet20", 20, 0.1), ("vgg_cifar", 20, 0.1)]
+)
+def test_defaults_depend_on_batch_norm(model, epochs, lr):
+    from minidl.cli import build_parser, train
+
+    settings = train._new_settings(build_parser().parse_args(["train", "--model", model]))
+    assert (settings["epochs"], settings["lr"], settings["batch_size"]) == (epochs, lr, 64)
 
 
 def test_a_run_never_takes_the_place_of_another(place, capsys):

@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
+from twins import assert_same_network, count, prepared
 
 import minidl
-from minidl import Tensor, models, nn
 from minidl import functional as F
-
-
-def count(model):
-    return sum(p.size for p in model.parameters())
+from minidl import models, nn
 
 
 def resnet_parameters(depth):
@@ -73,42 +70,13 @@ def test_an_empty_batch_goes_through_every_kind_of_model():
         assert model(minidl.zeros(0, *models.input_shape(name))).shape == (0, 10)
 
 
-def to_float64(model):
-    for parameter in model.parameters():
-        parameter.data = parameter.data.astype(np.float64)
-    for module in model.modules():
-        for name, array in module._buffers.items():
-            if array.dtype.kind == "f":
-                module._buffers[name] = array.astype(np.float64)
-    return model
-
-
-@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("name", ["lenet5", "resnet20"])
-def test_the_same_network_in_pytorch(torch, name, training):
+def test_the_same_network_in_pytorch(torch, name):
     import torch_models
 
-    minidl.manual_seed(1)
-    ours = to_float64(models.create(name)).train(training)
-    rng = np.random.default_rng(2)
-    for key, array in ours.state_dict().items():  # statistics and scales that are not 0 and 1
-        if "running" in key or "bn" in key:
-            array[...] = rng.uniform(0.5, 1.5, array.shape)
-    theirs = torch_models.load(torch_models.create(name).double().train(training), ours.state_dict())
-    x, labels = rng.standard_normal((4, *models.input_shape(name))), np.array([3, 0, 9, 3])
-    tensor, t = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    y, z = ours(tensor), theirs(t)
-    np.testing.assert_allclose(y.data, z.detach().numpy(), 1e-10, 1e-10)
-    F.cross_entropy(y, labels).backward()
-    torch.nn.functional.cross_entropy(z, torch.tensor(labels)).backward()
-    np.testing.assert_allclose(tensor.grad, t.grad.numpy(), 1e-10, 1e-10)
-    expected = dict(theirs.named_parameters())
-    for key, parameter in ours.named_parameters():
-        gradient = expected[key].grad.numpy()
-        limit = 1e-10 * max(1, np.abs(gradient).max())
-        np.testing.assert_allclose(parameter.grad, gradient, 1e-10, limit, err_msg=key)
-    for key, buffer in theirs.named_buffers():
-        np.testing.assert_allclose(ours.state_dict()[key], buffer.numpy(), 1e-10, err_msg=key)
+    x = np.random.default_rng(2).standard_normal((4, *models.input_shape(name))).astype(np.float32)
+    ours = prepared(models.create(name), x)
+    assert_same_network(torch, ours, torch_models.create(name), x, np.array([3, 0, 9, 3]))
 
 
 def test_a_seed_means_the_same_weights():

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from counting import assert_same_classifier, fields, giga, lively, parameters, rows_of, sizes
-from twins import prepared
+from counting import fields, giga, lively, parameters, rows_of, sizes
+from twins import assert_same_network, prepared
 
 import minidl
 from minidl import models, nn
@@ -89,10 +89,10 @@ def test_the_same_network_in_pytorch(torch, name):
     settings, theirs = SMALL[name]
     units = round(4096 * settings["width"])
     shape = settings.get("input_shape", models.input_shape(name))
-    model = prepared(lively(models.create(name, num_classes=7, **settings)))
+    model = lively(models.create(name, num_classes=7, **settings))
     twin = getattr(torch_alexnet, name)(**theirs, units=units, num_classes=7)
     x, labels = np.random.default_rng(3).standard_normal((2, *shape)).astype(np.float32), np.array([2, 5])
-    assert_same_classifier(torch, model, twin, x, labels)
+    assert_same_network(torch, prepared(model, x), twin, x, labels)
 
 
 def test_other_sizes():

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from counting import assert_same_classifier, lively, parameters, rows_of, sizes
-from twins import prepared
+from counting import lively, parameters, rows_of, sizes
+from twins import assert_same_network, prepared
 
 import minidl
 from minidl import models
@@ -41,8 +41,8 @@ def test_other_boards():
 def test_the_same_network_in_pytorch(torch):
     import torch_alphago
 
-    model = prepared(lively(models.create("alphago", width=1 / 32, input_shape=(48, 9, 9))))
+    model = lively(models.create("alphago", width=1 / 32, input_shape=(48, 9, 9)))
     model.position.bias.data[...] = np.random.default_rng(2).standard_normal(81)
     x, labels = np.random.default_rng(3).standard_normal((3, 48, 9, 9)).astype(np.float32), np.array([2, 55, 80])
     twin = torch_alphago.AlphaGoPolicy(48, 6, 9)
-    assert_same_classifier(torch, model, twin, x, labels)
+    assert_same_network(torch, prepared(model, x), twin, x, labels)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from counting import undrawn
 from twins import assert_same_network, count, outputs_of, prepared
 
 import minidl
@@ -11,11 +12,6 @@ from minidl.models.densenet import DenseLayer
 from minidl.summary import summarize
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-
-
-def undrawn(name, **settings):
-    with minidl.random.undrawn():
-        return models.create(name, **settings)
 
 
 def test_published_sizes():

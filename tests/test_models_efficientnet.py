@@ -2,18 +2,17 @@
 
 import numpy as np
 import pytest
-from twins import assert_same_outputs, assert_same_step, count, outputs_of, prepared
+from counting import undrawn
+from twins import assert_same_network, count, outputs_of, prepared
 
 import minidl
-from minidl import functional as F
 from minidl import models, nn
 from minidl.models.efficientnet import InvertedResidual
 
 
 def test_parameters_and_multiply_adds_as_published():
     """4.652 M parameters (Liu 2020, of the authors' repository 4.7 M); 0.385 G multiply-adds at 224x224."""
-    with minidl.random.undrawn():
-        model = models.create("efficientnet_lite0")
+    model = undrawn("efficientnet_lite0")
     assert count(model) == 4_652_008
     assert sum(array.size for array in model.state_dict().values()) == 4_694_073  # with running statistics
     areas = {name: shape[1] * shape[2] for name, shape in outputs_of(model, nn.Conv2d, (3, 224, 224)).items()}
@@ -23,35 +22,20 @@ def test_parameters_and_multiply_adds_as_published():
 
 
 def test_sizes_of_the_blocks():
-    with minidl.random.undrawn():
-        model = models.create("efficientnet_lite0")
+    model = undrawn("efficientnet_lite0")
     shapes = list(outputs_of(model, InvertedResidual, (3, 224, 224)).values())
     stages = [(16, 112)] + [(24, 56)] * 2 + [(40, 28)] * 2 + [(80, 14)] * 3 + [(112, 14)] * 3 + [(192, 7)] * 4
     assert shapes == [(c, size, size) for c, size in [*stages, (320, 7)]]
 
 
-@pytest.fixture
-def pair(torch):
+@pytest.mark.parametrize("size", [(64, 64), (45, 58)])
+def test_the_same_network_in_pytorch(torch, size):
     import torch_efficientnet
 
-    ours = prepared(models.create("efficientnet_lite0", num_classes=5, width=0.25))
-    return ours, torch_efficientnet.EfficientNetLite0(num_classes=5, width=0.25)
-
-
-@pytest.mark.parametrize("size", [(64, 64), (45, 58)])
-def test_the_same_outputs_in_pytorch(torch, pair, size):
     x = np.random.default_rng(3).standard_normal((3, 3, *size)).astype(np.float32)
-    assert_same_outputs(torch, *pair, x)
-
-
-def test_the_same_training_step_in_pytorch(torch, pair):
-    x, labels = np.random.default_rng(4).standard_normal((3, 3, 48, 40)), np.array([1, 4, 0])
-    cross_entropy = torch.nn.functional.cross_entropy
-    assert_same_step(
-        torch, *pair, x,
-        lambda model, x: F.cross_entropy(model(x), labels),
-        lambda model, x: cross_entropy(model(x), torch.tensor(labels)),
-    )  # fmt: skip
+    ours = prepared(models.create("efficientnet_lite0", num_classes=5, width=0.25), x)
+    theirs = torch_efficientnet.EfficientNetLite0(num_classes=5, width=0.25)
+    assert_same_network(torch, ours, theirs, x, np.array([1, 4, 0]))
 
 
 def test_dropout_only_in_training():

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from counting import assert_same_classifier, parameters
-from twins import prepared
+from counting import parameters
+from twins import assert_same_network, prepared
 
 import minidl
 from minidl import functional as F
@@ -58,10 +58,10 @@ def test_deep_ones_learn_where_plain_ones_do_not():
 def test_the_same_network_in_pytorch(torch):
     import torch_highway
 
-    model = prepared(models.Highway(depth=6, num_classes=7, input_shape=(3, 5, 4), width=0.5, gate_bias=-0.5))
+    model = models.Highway(depth=6, num_classes=7, input_shape=(3, 5, 4), width=0.5, gate_bias=-0.5)
     twin = torch_highway.Highway(6, 25, 60, 7)
     x, labels = np.random.default_rng(3).standard_normal((4, 3, 5, 4)).astype(np.float32), np.array([2, 5, 0, 0])
-    assert_same_classifier(torch, model, twin, x, labels)
+    assert_same_network(torch, prepared(model, x), twin, x, labels)
 
 
 def test_errors():

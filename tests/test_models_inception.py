@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from counting import undrawn
 from twins import assert_same_network, count, outputs_of, prepared
 
 import minidl
@@ -10,24 +11,19 @@ from minidl import models, nn
 from minidl.summary import summarize
 
 
-def undrawn(**settings):
-    with minidl.random.undrawn():
-        return models.create("inception_v3", **settings)
-
-
 def small(**settings):
     return models.create("inception_v3", 7, width=0.125, **settings)
 
 
 def test_parameters_and_multiply_adds():
-    assert count(undrawn()) == 27_161_264
-    model = undrawn(aux_logits=False)
+    assert count(undrawn("inception_v3")) == 27_161_264
+    model = undrawn("inception_v3", aux_logits=False)
     assert count(model) == 23_834_568
     assert f"{sum(row.multiply_adds for row in summarize(model, (3, 299, 299))) / 1e9:.3f}" == "5.713"
 
 
 def test_sizes_are_those_of_table_1():
-    model = undrawn(width=0.125)
+    model = undrawn("inception_v3", width=0.125)
     shapes = {name: shape for name, shape in outputs_of(model, nn.Module, (3, 299, 299)).items() if "." not in name}
     sizes = {
         "Conv2d_1a_3x3": (32, 149), "Conv2d_2a_3x3": (32, 147), "Conv2d_2b_3x3": (64, 147), "maxpool1": (64, 73),
@@ -40,7 +36,7 @@ def test_sizes_are_those_of_table_1():
 
 
 def test_names_are_those_of_published_files():
-    state = undrawn().state_dict()
+    state = undrawn("inception_v3").state_dict()
     expected = {
         "Conv2d_1a_3x3.conv.weight": (32, 3, 3, 3), "Conv2d_4a_3x3.bn.running_mean": (192,),
         "Mixed_5b.branch5x5_2.conv.weight": (64, 48, 5, 5), "Mixed_5d.branch_pool.conv.weight": (64, 288, 1, 1),
@@ -69,7 +65,7 @@ def test_without_the_auxiliary_classifier():
         assert logits.shape == (2, 7)
         (again,) = model.forward_with_aux(x)
         np.testing.assert_array_equal(again.data, logits.data)
-    assert model.loss(x, labels).item() == F.cross_entropy(logits, labels).item()
+    assert model.loss(model.forward_with_aux(x), labels).item() == F.cross_entropy(logits, labels).item()
 
 
 def test_transform_input():
@@ -92,7 +88,7 @@ def test_initial_weights():
 
 @pytest.mark.parametrize(
     "shape, settings, least",
-    [((3, 224, 224), {}, "299x299 or more"), ((3, 74, 90), {"aux_logits": False}, "75x75 with aux_logits=False")],
+    [((3, 224, 224), {}, "299x299 or more"), ((3, 74, 90), {"aux_logits": False}, "75x75 or more")],
 )
 def test_images_that_are_too_small_are_named(shape, settings, least):
     with pytest.raises(ValueError, match=f"{least}.*got {shape[1]}x{shape[2]}"):

@@ -2,20 +2,16 @@
 
 import numpy as np
 import pytest
+from counting import undrawn
 from twins import assert_same_network, count, losses_on_one_batch, outputs_of, prepared
 
 import minidl
 from minidl import models, nn
-from minidl.models.mobilenet import InvertedResidual, rounded
+from minidl.models.mobilenet import InvertedResidual, in_eights
 from minidl.summary import summarize
 
 V1_TABLE = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
 CIFAR_TABLE = [(64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (256, 1)]
-
-
-def undrawn(name, **settings):
-    with minidl.random.undrawn():
-        return models.create(name, **settings)
 
 
 def v1_parameters(table, stem, classes):
@@ -74,8 +70,9 @@ def test_other_widths_of_mobilenet_v2(width, millions):
 
 def test_channels_are_rounded_to_eight_and_lose_a_tenth_at_most():
     for n in np.random.default_rng(0).uniform(1, 2000, 500):
-        assert rounded(n) % 8 == 0 and rounded(n) >= 8 and 0.9 * n <= rounded(n) < max(n + 8, 9)
-    assert [rounded(n) for n in (4, 11, 12, 18, 24, 44.8)] == [8, 16, 16, 24, 24, 48]
+        rounded = in_eights(1.0, n)
+        assert rounded % 8 == 0 and rounded >= 8 and 0.9 * n <= rounded < max(n + 8, 9)
+    assert [in_eights(1.0, n) for n in (4, 11, 12, 18, 24, 44.8)] == [8, 16, 16, 24, 24, 48]
 
 
 def twin(torch, name):

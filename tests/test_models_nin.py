@@ -1,8 +1,8 @@
 """Network in Network: published size, output sizes, the same network in PyTorch."""
 
 import numpy as np
-from counting import assert_same_classifier, lively, parameters, rows_of, sizes
-from twins import prepared
+from counting import lively, parameters, rows_of, sizes
+from twins import assert_same_network, prepared
 
 import minidl
 from minidl import models
@@ -24,11 +24,11 @@ def test_output_sizes():
 def test_the_same_network_in_pytorch(torch):
     import torch_nin
 
-    model = prepared(lively(models.create("nin", num_classes=7, width=1 / 16)))
+    model = lively(models.create("nin", num_classes=7, width=1 / 16))
     twin = torch_nin.NiN((6, 16, 24, 64), 7)
     x = np.random.default_rng(3).standard_normal((2, 3, 100, 131)).astype(np.float32)
     labels = np.array([2, 5])
-    assert_same_classifier(torch, model, twin, x, labels)
+    assert_same_network(torch, prepared(model, x), twin, x, labels)
 
 
 def test_the_average_of_a_map_is_a_logit():

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from counting import assert_same_classifier, fields, giga, lively, parameters, sizes, undrawn
-from twins import count, prepared
+from counting import fields, giga, lively, parameters, sizes, undrawn
+from twins import assert_same_network, count, prepared
 
 import minidl
 from minidl import models, nn
@@ -62,7 +62,7 @@ def test_output_sizes():
 def test_the_same_network_in_pytorch(torch, name):
     import torch_overfeat
 
-    model = prepared(lively(models.create(name, num_classes=7, width=1 / 32)))
+    model = lively(models.create(name, num_classes=7, width=1 / 32))
     twins = {
         "overfeat": lambda: torch_overfeat.fast((3, 8, 16, 32, 32), (96, 128), 5, 7),
         "overfeat_accurate": lambda: torch_overfeat.accurate((3, 8, 16, 16, 32, 32), (128, 128), 7),
@@ -70,11 +70,11 @@ def test_the_same_network_in_pytorch(torch, name):
     x = np.random.default_rng(3).standard_normal((2, 3, 221, 257)).astype(np.float32)
     labels = np.array([2, 5])
     twin = twins[name]()
-    assert_same_classifier(torch, model, twin, x, labels)
+    assert_same_network(torch, prepared(model, x), twin, x, labels)
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="images of 40x300 are too small"):
+    with pytest.raises(ValueError, match="OverFeat takes images of 71x71 or more, got 40x300: enlarge them"):
         models.create("overfeat", input_shape=(3, 40, 300))
     with pytest.raises(ValueError, match="conv2d: the kernel"):
         models.create("overfeat", width=1 / 32)(minidl.zeros(1, 3, 180, 180))

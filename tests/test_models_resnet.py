@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from counting import undrawn
 from twins import assert_same_network, count, prepared
 
 import minidl
@@ -14,11 +15,6 @@ from minidl.models.resnet_preactivation import PreactivationBlock, Preactivation
 from minidl.summary import summarize
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-
-
-def undrawn(name, **settings):
-    with minidl.random.undrawn():
-        return models.create(name, **settings)
 
 
 def giga(model):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from counting import undrawn
 from twins import assert_same_network, count, outputs_of, prepared
 
 import minidl
@@ -9,11 +10,6 @@ from minidl import models, nn
 from minidl.models import SqueezeNet
 from minidl.models.squeezenet import Fire
 from minidl.summary import summarize
-
-
-def undrawn(name, **settings):
-    with minidl.random.undrawn():
-        return models.create(name, **settings)
 
 
 @pytest.mark.parametrize(

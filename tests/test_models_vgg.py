@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from counting import assert_same_classifier, fields, giga, lively, parameters, rows_of, sizes
-from twins import prepared
+from counting import fields, giga, lively, parameters, rows_of, sizes
+from twins import assert_same_network, prepared
 
 import minidl
 from minidl import models, nn
@@ -76,8 +76,7 @@ def test_initial_weights_are_torchvisions():
 def same_network(torch, model, twin, shape):
     x = np.random.default_rng(3).standard_normal((3, *shape)).astype(np.float32)
     labels = np.array([2, 5, 0])
-    prepared(lively(model))
-    assert_same_classifier(torch, model, twin, x, labels)
+    assert_same_network(torch, prepared(lively(model), x), twin, x, labels)
 
 
 @pytest.mark.parametrize("configuration", ["A", "A-LRN", "B", "C", "D", "E"])

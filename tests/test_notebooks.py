@@ -173,6 +173,46 @@ def test_right_is_told_from_wrong_in_the_lesson_on_gradient_checking():
     assert printed["fixed"].startswith("the op: True\nthe network: True")
 
 
+def test_sizes_in_the_lesson_on_architectures_are_those_of_the_papers():
+    printed = execute(FOLDER / "06_architectures.ipynb")
+    assert re.search(r"^total .* 61,706 +416.5 k ", printed["lenet-table"], re.M)
+    sizes = [line.split()[1] for line in printed["alexnet-sizes"].splitlines()[:-1]]
+    assert sizes == [
+        "96x55x55", "96x27x27", "256x27x27", "256x13x13", "384x13x13", "384x13x13", "256x13x13", "256x6x6",
+        "4096", "4096", "1000",
+    ]  # fmt: skip
+    assert "307,456 parameters" in printed["alexnet-sizes"]
+    assert re.findall(r"(\d+) for each pair", printed["three"]) == ["49", "27"]
+    assert printed["three"].count("sees 7x7") == 2
+    assert "3,211,264 values, 1,728 weights" in printed["vgg-bars"] and "102,760,448" in printed["vgg-bars"]
+    assert "138,357,544 parameters, 15.1 M values" in printed["vgg-bars"]
+    fields = dict(re.findall(r"^(\w+) .* sees (\d+) pixels", printed["fields-drawn"], re.M))
+    assert (fields["alexnet2012"], fields["vgg16"], fields["resnet34"]) == ("163", "196", "899")
+    assert printed["one-by-one"] == "the same: True\n"
+    modules = [line.split() for line in printed["inception-counted"].splitlines()[1:]]
+    assert [module[1] for module in modules] == [
+        "256x28x28", "480x28x28", *["512x14x14"] * 3, "528x14x14", "832x14x14", "832x7x7", "1024x7x7"
+    ]  # fmt: skip
+    for counted, printed_by_the_paper, without in numbers_in(printed["inception-counted"]).reshape(9, -1)[:, -3:]:
+        assert abs(counted / printed_by_the_paper - 1) < 0.08 and without > 2 * counted
+
+
+def test_costs_and_gradients_in_the_lesson_on_architectures():
+    printed = execute(FOLDER / "06_architectures.ipynb")
+    assert re.findall(r"([\d,]+) weights", printed["blocks"]) == ["73,728", "1,179,648", "69,632"]
+    assert re.findall(r"(\d+\.\d) G", printed["blocks"]) == ["1.8", "3.7", "3.9", "7.6", "11.3"]
+    ratios = dict(re.findall(r"^(\w+) .*ratio +(\d+)$", printed["gradients"], re.M))
+    plain20, plain56, resnet56 = (float(ratios[name]) for name in ("plain20", "plain56", "resnet56"))
+    assert plain56 > 1000 > 5 * plain20 and resnet56 < 300
+    assert re.findall(r"([\d.]+)%$", printed["groups"], re.M) == ["100.0", "25.0", "3.1", "0.8", "11.9", "11.9"]
+    assert "128 channels in the middle, 70,144 weights" in printed["groups"]
+    rows = {line.split()[0]: line.split()[1:] for line in printed["table"].splitlines()[1:]}
+    assert rows["vgg16"] == ["2015", "138.4", "M", "15.47", "G", "28.4", "%"]
+    assert rows["resnet50"] == ["2016", "25.6", "M", "4.09", "G", "23.9", "%"]
+    assert rows["mobilenet_v2"] == ["2018", "3.5", "M", "0.30", "G", "28.1", "%"]
+    assert len(rows) == 22 and sum("(paper)" in row for row in rows.values()) == 3
+
+
 def test_the_sheets_have_every_exercise_once():
     names = [name for path in SHEETS for name in checks(nbformat.read(path, as_version=4))]
     assert len(SHEETS) == 2 and sorted(names) == sorted(exercises.names())

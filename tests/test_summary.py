@@ -2,14 +2,16 @@
 
 import re
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from counting import undrawn
 
 import minidl
 from minidl import cli, models, nn
 from minidl import functional as F
-from minidl.summary import format_summary, summarize
+from minidl.summary import Row, format_summary, summarize
 
 
 def test_lenet_by_layer():
@@ -85,13 +87,50 @@ def test_the_table_has_totals_and_fits():
 
 def test_summary_fits_the_terminal(capsys, monkeypatch):
     small = [name for name in models.names() if max(models.input_shape(name)) <= 40]
-    for columns, names in ((80, small), (60, ["lenet5", "mlp", "resnet20"])):
-        monkeypatch.setenv("COLUMNS", str(columns))
-        for name in names:
+    for name in small:
+        size = sum(parameter.size for parameter in undrawn(name).parameters())
+        for columns in (60, 80):
+            monkeypatch.setenv("COLUMNS", str(columns))
             status, out = cli.main(["summary", name]), capsys.readouterr().out
             assert status == 0 and max(map(len, out.splitlines())) <= columns, name
-            size = sum(parameter.size for parameter in models.create(name).parameters())
             assert re.search(rf"^total .* {size:,} ", out, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("name", [n for n in models.names() if max(models.input_shape(n)) > 40])
+def test_large_models_fit_60_columns(name):
+    """Counted at an eighth of the width, with the numbers of the whole."""
+    model, shape = undrawn(name, width=1 / 8), models.input_shape(name)
+    for depth in (None, "page"):
+        rows = [
+            replace(
+                row, output=(8 * row.output[0], *row.output[1:]), parameters=64 * row.parameters,
+                multiply_adds=64 * row.multiply_adds, memory=8 * row.memory, training=64 * row.training,
+            )
+            for row in summarize(model, shape, depth)
+        ]  # fmt: skip
+        lines = format_summary(rows, shape, 60).splitlines()
+        assert max(map(len, lines)) <= 60
+        assert {"layer", "output", "parameters", "mult-adds"} <= set(lines[0].split())
+        assert len({line.split()[0] for line in lines[2:-6]}) >= len({row.name for row in rows if row.costs_something})
+
+
+def test_long_names_lose_letters_and_no_numbers():
+    row = Row("", "Conv2d", (64, 112, 112), 138_357_544, 10**9, 4 * 10**6, 10**6)
+    names = ["classifier", "features.denseblock2.denselayer10.norm1", "features.denseblock3.denselayer10.norm1"]
+    rows = [replace(row, name=name) for name in names]
+    table = format_summary(rows, (3, 224, 224), 60).splitlines()
+    assert [line.split()[0] for line in table[2:5]] == ["clas", "feat.dens2.dens10.norm1", "feat.dens3.dens10.norm1"]
+    assert max(map(len, table)) <= 60 and "mult-adds" in table[0]
+    assert names[1] in format_summary(rows, (3, 224, 224), 100)
+
+
+def test_parameters_that_only_training_uses_are_told(capsys):
+    assert cli.main(["summary", "googlenet", "--depth", "1"]) == 0
+    out = capsys.readouterr().out
+    assert re.search("^total .* 6,624,904 ", out, re.MULTILINE)
+    assert out.endswith("\nnot counted: 6,379,984 parameters that only training uses\n")
+    assert cli.main(["summary", "lenet5"]) == 0
+    assert "not counted" not in capsys.readouterr().out
 
 
 def test_summary_of_another_input(capsys):
@@ -223,9 +262,19 @@ def test_all_models_are_listed(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert cli.main(["summary"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == models.names()
-    assert max(map(len, lines)) <= 80
-    assert re.fullmatch(r"vgg16 +138,357,544  \S.*", lines[models.names().index("vgg16")])
+    headings = [line for line in lines if not line.startswith("  ")]
+    assert headings == [
+        "28x28, 1 channel, 10 classes", "221x221 to 299x299, 3 channels, 1000 classes",
+        "32x32, 3 channels, 10 classes", "19x19, 48 channels",
+    ]  # fmt: skip
+    names = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert sorted(names) == sorted(models.names())
+    assert max(map(len, lines)) <= 80 and "..." not in "".join(lines)
+    assert "  vgg16               138,357,544  Simonyan & Zisserman 2015, D: 13 + 3 layers" in lines
+    assert names.index("alexnet") < names.index("vgg16") < names.index("resnet50") < names.index("resnet20")
+    monkeypatch.setenv("COLUMNS", "60")
+    assert cli.main(["summary"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60
     assert cli.main(["summary", "--depth", "2"]) == 2
     assert "need a model: minidl summary NAME" in capsys.readouterr().err
 

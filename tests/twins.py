@@ -13,7 +13,7 @@ def count(model):
 
 
 @no_grad()
-def prepared(model, x=None, seed=1):
+def prepared(model, x, seed=1):
     """The model without dropout, with scales and shifts that are not 1 and 0, and with running statistics that are near
     those of x: else a signal that grows or dies on its way hides every difference in evaluation mode.
     """
@@ -27,11 +27,6 @@ def prepared(model, x=None, seed=1):
         norm.weight.data[...] = rng.uniform(0.5, 1.5, norm.num_features)
         norm.bias.data[...] = rng.uniform(-0.5, 0.5, norm.num_features)
         norm.momentum = 1
-    if x is None:
-        for norm in norms:
-            norm.running_mean[...], norm.running_var[...] = rng.uniform(0.5, 1.5, (2, norm.num_features))
-            norm.momentum = momentum[norm]
-        return model
     getattr(model.train(), "forward_with_aux", model)(Tensor(x))
     for norm in norms:
         norm.running_mean += rng.uniform(-0.5, 0.5, norm.num_features) * np.sqrt(norm.running_var)
@@ -52,8 +47,8 @@ def one_thread(torch):
 def assert_same_network(torch, ours, theirs, x, labels, auxiliary=None):
     """The same outputs in both modes, in float32 to 1e-4; then in float64 the gradients and statistics of a step.
 
-    auxiliary: the weight of the auxiliary losses. Then theirs gives a tuple of logits, ours has forward_with_aux(x) and
-    loss(x, labels); else both give logits.
+    auxiliary: the weight of the auxiliary losses. Then theirs gives a tuple of logits, and ours has forward_with_aux(x)
+    and loss(outputs, labels); else both give logits.
     """
     state = {name: array.copy() for name, array in ours.state_dict().items()}
     load(torch, theirs, state)
@@ -62,6 +57,7 @@ def assert_same_network(torch, ours, theirs, x, labels, auxiliary=None):
             ours.train(training)
             outputs = (ours.forward_with_aux if auxiliary else ours)(Tensor(x))
             expected = theirs.train(training)(torch.tensor(x))
+        assert expected[0].abs().max() > 0.01, "so small that all networks would be the same"
         for y, z in zip(_tuple(outputs), _tuple(expected), strict=True):
             np.testing.assert_allclose(y.data, z.numpy(), 1e-4, 1e-4 * max(1, z.abs().max()))
     ours.load_state_dict(state)
@@ -70,7 +66,7 @@ def assert_same_network(torch, ours, theirs, x, labels, auxiliary=None):
 
     tensor = Tensor(x.astype(np.float64), requires_grad=True)
     t = torch.tensor(tensor.data, requires_grad=True)
-    loss = ours.loss(tensor, labels) if auxiliary else F.cross_entropy(ours(tensor), labels)
+    loss = ours.loss(ours.forward_with_aux(tensor), labels) if auxiliary else F.cross_entropy(ours(tensor), labels)
     loss.backward()
     with one_thread(torch):
         losses = [torch.nn.functional.cross_entropy(z, torch.tensor(labels)) for z in _tuple(theirs(t))]
@@ -131,42 +127,3 @@ def outputs_of(model, kind, input_shape):
     with no_grad():
         model.eval()(Tensor(np.zeros((1, *input_shape), np.float32)))
     return shapes
-
-
-def assert_same_outputs(torch, ours, theirs, x, forward=None):
-    """In float32, in both modes, to 1e-4. forward(model, x) gives the outputs as a tuple, or else model(x) does."""
-    forward = forward or (lambda model, x: (model(x),))
-    state = {name: array.copy() for name, array in ours.state_dict().items()}
-    theirs.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
-    for training in (True, False):
-        with no_grad(), torch.no_grad(), one_thread(torch):
-            outputs = forward(ours.train(training), Tensor(x))
-            expected = forward(theirs.train(training), torch.tensor(x))
-        assert len(outputs) == len(expected)
-        for y, z in zip(outputs, expected, strict=True):
-            np.testing.assert_allclose(y.data, z.numpy(), 1e-4, 1e-4 * max(1, z.abs().max()))
-    ours.load_state_dict(state)
-
-
-def assert_same_step(torch, ours, theirs, x, loss, their_loss):
-    """In float64: loss(model, x), its gradient for x and every parameter, and the statistics after a training step."""
-    _to_float64(ours.train())
-    theirs.double().train()
-    theirs.load_state_dict({name: torch.tensor(array) for name, array in ours.state_dict().items()})
-    x = x.astype(np.float64)
-    tensor, t = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    y = loss(ours, tensor)
-    y.backward()
-    with one_thread(torch):
-        z = their_loss(theirs, t)
-        z.backward()
-    np.testing.assert_allclose(y.item(), z.item(), 1e-9)
-    _assert_close(tensor.grad, t.grad, "x")
-    expected = dict(theirs.named_parameters())
-    assert len(expected) == len(list(ours.parameters()))
-    for name, parameter in ours.named_parameters():
-        assert expected[name].grad is not None, f"{name} takes no part"
-        _assert_close(parameter.grad, expected[name].grad, name)
-    state = ours.state_dict()
-    for name, buffer in theirs.named_buffers():
-        np.testing.assert_allclose(state[name], buffer.numpy(), 1e-8, err_msg=name)

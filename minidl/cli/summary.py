@@ -59,17 +59,29 @@ def _table(args, models, columns):
 
     shape = args.input or models.input_shape(args.model)
     model = models.create(args.model, args.classes, shape)
-    return format_summary(summarize(model, shape, args.depth or "page"), shape, columns)
+    rows = summarize(model, shape, args.depth or "page")
+    table = format_summary(rows, shape, columns)
+    idle = _parameters(model) - sum(row.parameters for row in rows)
+    return table + f"\nnot counted: {idle:,} parameters that only training uses" * (idle > 0)
 
 
 def _listing(models, columns):
-    """A line for each model: its name, its parameters, its summary."""
-    names = models.names()
-    wide = max(map(len, names))
-    for name in names:
-        parameters = sum(parameter.size for parameter in models.create(name).parameters())
-        start = f"{name:{wide}}  {parameters:>11,}  "
-        yield start + textwrap.shorten(models.describe(name), max(columns - len(start), 20), placeholder=" ...")
+    """By the images they take, a line for each model: its name, its parameters, its summary."""
+    groups = {}
+    for name in models.names():
+        groups.setdefault((models.input_shape(name)[0], models.num_classes(name)), []).append(name)
+    wide = max(map(len, models.names()))
+    for (channels, classes), names in groups.items():
+        sizes = sorted({models.input_shape(name)[1:] for name in names})
+        between = " to ".join("x".join(map(str, size)) for size in dict.fromkeys([sizes[0], sizes[-1]]))
+        yield f"{between}, {channels} channel{'s' * (channels > 1)}" + (f", {classes} classes" if classes else "")
+        for name in names:
+            start = f"  {name:{wide}}  {_parameters(models.create(name)):>11,}  "
+            yield start + textwrap.shorten(models.describe(name), max(columns - len(start), 20), placeholder=" ...")
+
+
+def _parameters(model):
+    return sum(parameter.size for parameter in model.parameters())
 
 
 def _shape(text):

@@ -30,10 +30,12 @@ examples:
   minidl train --model mlp --optimizer adam --lr 0.001 --schedule none
 """
 
-# Options whose default depends on the model. SGD uses Nesterov's momentum.
+# Options whose default depends on the model: whether it has batch norm. SGD uses Nesterov's momentum.
 SETTINGS = ["epochs", "batch_size", "lr", "momentum", "weight_decay", "optimizer", "schedule"]
-SMALL = {"epochs": 12, "batch_size": 64, "lr": 0.05, "momentum": 0.9, "weight_decay": 5e-4}
-RESNET = {"epochs": 20, "batch_size": 64, "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4}
+DEFAULTS = {
+    "without batch norm": {"epochs": 12, "batch_size": 64, "lr": 0.05, "momentum": 0.9, "weight_decay": 5e-4},
+    "with batch norm": {"epochs": 20, "batch_size": 64, "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4},
+}
 ADAM = {"lr": 0.001, "weight_decay": 0.0}
 
 
@@ -48,11 +50,11 @@ def add_parser(commands):
         help="shift training images by a few pixels and, if they are in colour, mirror them, at random",
     )  # fmt: skip
     how = parser.add_argument_group("how")
-    epochs = "passes over the training data (default: 12, ResNets 20)"
+    epochs = "passes over the training data (default: 12, with batch norm 20)"
     how.add_argument("--epochs", type=whole_number(1), metavar="N", help=epochs)
     size = "images in one step (default: 64)"
     how.add_argument("--batch-size", type=whole_number(1), metavar="N", help=size)
-    rate = "learning rate at the beginning (default: 0.05, ResNets 0.1, with adam 0.001)"
+    rate = "learning rate at the beginning (default: 0.05, with batch norm 0.1, with adam 0.001)"
     how.add_argument("--lr", type=number(0, above=True), metavar="X", help=rate)
     how.add_argument("--optimizer", choices=["sgd", "adam"], help="sgd (Nesterov's momentum; default) or adam")
     how.add_argument("--momentum", type=number(0, below=1), metavar="X", help="sgd's momentum (default: 0.9)")
@@ -106,7 +108,7 @@ def _new_settings(args):
     """Every option with the value given or the default, as it is noted in config.json."""
     model = args.model or "lenet5"
     optimizer = args.optimizer or "sgd"
-    defaults = {**(RESNET if model.startswith("resnet") else SMALL), "optimizer": optimizer, "schedule": "cosine"}
+    defaults = {**_defaults(model), "optimizer": optimizer, "schedule": "cosine"}
     if optimizer == "adam":
         if args.momentum is not None:
             raise UsageError("--momentum belongs to --optimizer sgd; adam has none")
@@ -123,6 +125,15 @@ def _new_settings(args):
         "threads": args.threads,
         "workers": args.workers or 0,
     }
+
+
+def _defaults(name):
+    """The options that suit a model."""
+    from minidl import models, nn, random
+
+    with random.undrawn():
+        normalized = any(isinstance(module, nn.BatchNorm2d) for module in models.create(name).modules())
+    return DEFAULTS["with batch norm" if normalized else "without batch norm"]
 
 
 def _resumed_settings(args, folder):

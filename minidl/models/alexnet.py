@@ -2,7 +2,7 @@
 
 from minidl import nn
 
-from .layers import check_size, scaled, three_linear
+from .layers import IMAGENET, check_images, scaled, three_linear
 
 # Section 3.3. The paper's alpha, 1e-4, is not divided by the 5 channels.
 RESPONSE_NORM = {"size": 5, "alpha": 5e-4, "beta": 0.75, "k": 2}
@@ -15,10 +15,11 @@ class AlexNet2012(nn.Module):
     width: times all numbers of channels. x (N, C, 227, 227); gives logits (N, num_classes).
     """
 
-    def __init__(self, num_classes=1000, input_shape=(3, 227, 227), dropout=0.5, width=1.0):
+    def __init__(self, num_classes=1000, input_shape=(3, 227, 227), *, dropout=0.5, width=1.0):
         super().__init__()
-        check_size("AlexNet2012", input_shape, 227)
-        c1, c2, c3, units = scaled(width, 96, 256, 384, 4096)
+        check_images(self, input_shape, exactly=(227,))
+        (units,) = scaled(width, 4096)
+        c1, c2, c3 = (2 * channels for channels in scaled(width, 48, 128, 192))  # of two groups
         self.features = nn.Sequential(
             nn.Conv2d(input_shape[0], c1, kernel_size=11, stride=4), nn.ReLU(),  # 96 x 55 x 55
             nn.LocalResponseNorm(**RESPONSE_NORM),
@@ -53,8 +54,9 @@ class AlexNet(nn.Module):
     width: times all numbers of channels. x (N, C, H, W) of 63x63 or more; gives logits (N, num_classes).
     """
 
-    def __init__(self, num_classes=1000, input_shape=(3, 224, 224), dropout=0.5, width=1.0):
+    def __init__(self, num_classes=1000, input_shape=(3, 224, 224), *, dropout=0.5, width=1.0):
         super().__init__()
+        check_images(self, input_shape, least=63)
         c1, c2, c3, c4, units = scaled(width, 64, 192, 384, 256, 4096)
         self.features = nn.Sequential(
             nn.Conv2d(input_shape[0], c1, kernel_size=11, stride=4, padding=2), nn.ReLU(),  # 64 x 55 x 55
@@ -80,6 +82,6 @@ class AlexNet(nn.Module):
 
 
 MODELS = {
-    "alexnet2012": (AlexNet2012, (3, 227, 227), 1000, "Krizhevsky et al. 2012: 5 + 3 layers, 2 groups"),
-    "alexnet": (AlexNet, (3, 224, 224), 1000, "Krizhevsky 2014: in one group, as torchvision"),
+    "alexnet2012": (AlexNet2012, (3, 227, 227), 1000, "Krizhevsky et al. 2012: 5 + 3 layers, groups"),
+    "alexnet": (AlexNet, *IMAGENET, "Krizhevsky 2014: one tower, as in torchvision"),
 }

@@ -4,7 +4,7 @@ import numpy as np
 
 from minidl import nn
 
-from .layers import scaled
+from .layers import scaled, start_weights
 
 
 class AlphaGoPolicy(nn.Module):
@@ -17,7 +17,7 @@ class AlphaGoPolicy(nn.Module):
     width: times the 192 filters. x (N, C, H, W); gives logits (N, H * W), row by row.
     """
 
-    def __init__(self, num_classes=None, input_shape=(48, 19, 19), layers=13, width=1.0):
+    def __init__(self, num_classes=None, input_shape=(48, 19, 19), *, layers=13, width=1.0):
         super().__init__()
         planes, rows, columns = input_shape
         if num_classes not in (None, rows * columns):
@@ -28,9 +28,7 @@ class AlphaGoPolicy(nn.Module):
             self.features.extend([nn.Conv2d(filters, filters, kernel_size=3, padding=1), nn.ReLU()])  # 192 x 19 x 19
         self.conv = nn.Conv2d(filters, 1, kernel_size=1, bias=False)
         self.position = PositionBias(rows * columns)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.he_normal_(module.weight)
+        start_weights(self, nn.Conv2d, nn.init.he_normal_)
 
     def forward(self, x):
         x = self.features(x)  # 192 x 19 x 19
@@ -49,4 +47,4 @@ class PositionBias(nn.Module):
         return x + self.bias
 
 
-MODELS = {"alphago": (AlphaGoPolicy, (48, 19, 19), None, "Silver et al. 2016: moves in Go")}
+MODELS = {"alphago": (AlphaGoPolicy, (48, 19, 19), None, "Silver et al. 2016: moves in the game of Go")}

@@ -8,22 +8,27 @@ from minidl import functional as F
 from minidl import nn
 from minidl.autograd import concatenate
 
+from .layers import CIFAR, IMAGENET, check_images, scaled, start_weights
+
 
 class DenseNet(nn.Module):
     """A 7x7 convolution, max pooling, four dense blocks with transitions between them, global average, linear.
 
     layers: how many each block has; growth: how many channels a layer adds (k in the paper).
-    stem: a function of the input's and the first block's channels that gives (name, module) of what comes before.
-    x (N, C, H, W); gives logits (N, num_classes). width: a factor on all channel numbers.
+    stem_stride: of a 3x3 convolution in the place of the 7x7 and the pooling. width: times all numbers of channels.
+    x (N, C, H, W) of 29x29 or more with four blocks; gives logits (N, num_classes).
     """
 
     def __init__(
-        self, layers=(6, 12, 24, 16), num_classes=1000, input_shape=(3, 224, 224), *, growth=32, width=1.0, stem=None
-    ):
+        self, layers=(6, 12, 24, 16), num_classes=1000, input_shape=(3, 224, 224), *,
+        growth=32, stem_stride=None, width=1.0,
+    ):  # fmt: skip
         super().__init__()
-        growth = round(growth * width)
+        smallest = 2 ** (len(layers) - 1)  # behind the stem: each transition halves it
+        check_images(self, input_shape, least=(smallest - 1) * (stem_stride or 4) + 1)
+        (growth,) = scaled(width, growth)
         channels = 2 * growth
-        self.features = nn.Sequential(OrderedDict((stem or large_stem)(input_shape[0], channels)))
+        self.features = nn.Sequential(OrderedDict(stem(input_shape[0], channels, stem_stride)))
         for i, count in enumerate(layers, start=1):
             if i > 1:
                 setattr(self.features, f"transition{i - 1}", transition(channels))
@@ -33,9 +38,7 @@ class DenseNet(nn.Module):
         setattr(self.features, f"norm{len(layers) + 1}", nn.BatchNorm2d(channels))
         self.classifier = nn.Linear(channels, num_classes)
         nn.init.zeros_(self.classifier.bias)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.he_normal_(module.weight)
+        start_weights(self, nn.Conv2d, nn.init.he_normal_)
 
     def forward(self, x):
         x = self.features(x)  # the blocks: 256 x 56 x 56, 512 x 28 x 28, 1024 x 14 x 14, 1024 x 7 x 7
@@ -54,27 +57,24 @@ class DenseNet(nn.Module):
 class CifarDenseNet(DenseNet):
     """For 32x32 images: a 3x3 convolution for the stem, and three blocks; 16 layers in each are DenseNet-BC-100.
 
-    stride: of the first convolution; 2 makes everything after it four times cheaper.
+    stem_stride: of that convolution; 2 makes everything after it four times cheaper.
     """
 
     def __init__(
-        self, layers=(16, 16, 16), num_classes=10, input_shape=(3, 32, 32), *, growth=12, stride=1, width=1.0
+        self, layers=(16, 16, 16), num_classes=10, input_shape=(3, 32, 32), *, growth=12, stem_stride=1, width=1.0
     ):  # fmt: skip
-        stem = partial(small_stem, stride=stride)
-        super().__init__(layers, num_classes, input_shape, growth=growth, width=width, stem=stem)
+        super().__init__(layers, num_classes, input_shape, growth=growth, stem_stride=stem_stride, width=width)
 
 
-def large_stem(inputs, channels):
-    """(name, module) of what comes before the first block, for images of 224x224."""
+def stem(inputs, channels, stride):
+    """(name, module) of what comes before the first block: for images of 224x224, or of 32x32 with a stride."""
+    if stride is not None:
+        yield "conv0", nn.Conv2d(inputs, channels, kernel_size=3, stride=stride, padding=1, bias=False)
+        return
     yield "conv0", nn.Conv2d(inputs, channels, kernel_size=7, stride=2, padding=3, bias=False)  # 64 x 112 x 112
     yield "norm0", nn.BatchNorm2d(channels)
     yield "relu0", nn.ReLU()
     yield "pool0", nn.MaxPool2d(3, stride=2, padding=1)  # 64 x 56 x 56
-
-
-def small_stem(inputs, channels, stride):
-    """(name, module) of what comes before the first block, for images of 32x32."""
-    yield "conv0", nn.Conv2d(inputs, channels, kernel_size=3, stride=stride, padding=1, bias=False)
 
 
 def dense_block(channels, count, growth):
@@ -111,13 +111,12 @@ def transition(channels):
     )
 
 
-_small = partial(CifarDenseNet, (4, 6, 4), growth=16, stride=2)
+_small = partial(CifarDenseNet, (4, 6, 4), growth=16, stem_stride=2)
+BLOCKS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 MODELS = {
     **{
-        f"densenet{depth}": (
-            partial(DenseNet, layers), (3, 224, 224), 1000, f"Huang et al. 2017: {depth} layers, four dense blocks",
-        )
-        for depth, layers in {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}.items()
+        f"densenet{depth}": (partial(DenseNet, BLOCKS[depth]), *IMAGENET, f"Huang et al. 2017: {depth} layers, dense")
+        for depth in BLOCKS
     },
-    "densenet_cifar": (_small, (3, 32, 32), 10, "DenseNet of 32 layers for 32x32 images"),
-}  # fmt: skip
+    "densenet_cifar": (_small, *CIFAR, "DenseNet in small: 32 layers"),
+}

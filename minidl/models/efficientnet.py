@@ -7,6 +7,8 @@ trained there. Their names begin with an underscore.
 from minidl import functional as F
 from minidl import nn
 
+from .layers import IMAGENET, scaled
+
 # Each stage: expansion, output channels, blocks, stride of the first, kernel size; what comes out of 3 x 224 x 224.
 STAGES = (
     (1, 16, 1, 1, 3),  # 16 x 112 x 112
@@ -22,19 +24,19 @@ STAGES = (
 class EfficientNetLite(nn.Module):
     """A 3x3 convolution, 16 inverted residual blocks, a 1x1 convolution, global average, linear: 4,652,008 parameters.
 
-    width scales the number of channels everywhere. dropout: before the linear layer, in training.
+    dropout: before the linear layer. width: times all numbers of channels.
     x (N, C, H, W); gives logits (N, num_classes).
     """
 
-    def __init__(self, num_classes=1000, input_shape=(3, 224, 224), width=1.0, dropout=0.2):
+    def __init__(self, num_classes=1000, input_shape=(3, 224, 224), *, dropout=0.2, width=1.0):
         super().__init__()
-        channels, last = int(32 * width), int(1280 * width)
+        channels, last = scaled(width, 32, 1280)
         self._conv_stem = SameConv2d(input_shape[0], channels, 3, stride=2)
         self._bn0 = _batch_norm(channels)
         self._blocks = nn.ModuleList()
         for expansion, outputs, blocks, stride, kernel_size in STAGES:
             for i in range(blocks):
-                inputs, channels = channels, int(outputs * width)
+                inputs, (channels,) = channels, scaled(width, outputs)
                 block = InvertedResidual(inputs, channels, expansion, kernel_size, stride if i == 0 else 1)
                 self._blocks.append(block)
         self._conv_head = nn.Conv2d(channels, last, kernel_size=1, bias=False)
@@ -47,7 +49,7 @@ class EfficientNetLite(nn.Module):
         for block in self._blocks:
             x = block(x)
         x = F.relu6(self._bn1(self._conv_head(x)))  # 1280 x 7 x 7
-        return self._fc(self._dropout(x.mean((2, 3))))
+        return self._fc(self._dropout(F.global_avg_pool2d(x)))
 
 
 class InvertedResidual(nn.Module):
@@ -90,4 +92,4 @@ def _batch_norm(channels):
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
-MODELS = {"efficientnet_lite0": (EfficientNetLite, (3, 224, 224), 1000, "Tan and Le 2019: inverted residuals, ReLU6")}
+MODELS = {"efficientnet_lite0": (EfficientNetLite, *IMAGENET, "Tan & Le 2019: inverted residuals by search")}

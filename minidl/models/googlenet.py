@@ -6,6 +6,8 @@ from minidl import functional as F
 from minidl import nn
 from minidl.autograd import concatenate
 
+from .layers import IMAGENET, check_images, normal_001, scaled, start_weights
+
 
 class GoogLeNet(nn.Module):
     """Nine Inception modules after a stem: 6,624,904 parameters, and 6,379,984 more in the auxiliary classifiers.
@@ -13,10 +15,12 @@ class GoogLeNet(nn.Module):
     As in torchvision: with batch norm, and 3x3 where the paper has 5x5. paper=True is the network of 2014: 5x5, biases
     and no batch norm, local response normalization, auxiliary classifiers that pool by 5x5, dropout of 0.4.
 
-    model(x) gives the logits (N, num_classes), in training too. To train with the auxiliary classifiers, minimize
-    model.loss(x, targets); model.forward_with_aux(x) gives all logits. aux_logits=False builds none.
+    model(x) gives the logits (N, num_classes), in training too; model.forward_with_aux(x) those of the auxiliary
+    classifiers too, and model.loss of that is what training minimizes. aux_logits=False builds none.
     transform_input: turn ImageNet's mean and std, in which x comes, into 0.5 and 0.5, as torchvision's weights expect.
-    width: a factor on all channel numbers, a multiple of 1/8.
+    The first weights are torchvision's, or He's for the paper's network, which names none and has no batch norm.
+    width: times all numbers of channels, a multiple of 1/8. x (N, C, H, W) of 15x15 or more, paper: 224x224, or
+    without auxiliary classifiers 31x31 or more.
     """
 
     def __init__(
@@ -24,11 +28,10 @@ class GoogLeNet(nn.Module):
         paper=False, aux_logits=True, transform_input=False, width=1.0,
     ):  # fmt: skip
         super().__init__()
-        if paper and aux_logits and tuple(input_shape[1:]) != (224, 224):
-            raise ValueError(
-                "GoogLeNet: the paper's auxiliary classifiers take images of 224x224, got "
-                f"{input_shape[1]}x{input_shape[2]}; aux_logits=False leaves them out"
-            )
+        if paper and aux_logits:
+            check_images(self, input_shape, exactly=(224,), hint="aux_logits=False lets others in")
+        check_images(self, input_shape, least=31 if paper else 15)
+        check_eighths(width)
         self.aux_logits, self.transform_input = aux_logits, transform_input
         conv = ConvReLU if paper else ConvNormReLU
         module = partial(Inception, width=width, kernel_size=5 if paper else 3, conv=conv)
@@ -56,7 +59,7 @@ class GoogLeNet(nn.Module):
             self.aux2 = head(c528, nn.AvgPool2d(5, stride=3) if paper else nn.AdaptiveAvgPool2d(4))
         self.dropout = nn.Dropout(0.4 if paper else 0.2)
         self.fc = nn.Linear(c1024, num_classes)
-        start_weights(self, paper)
+        start_weights(self, nn.Conv2d | nn.Linear, nn.init.he_normal_ if paper else normal_001)
 
     def features(self, x):
         """The maps after 4a, 4d and 5b, where the three classifiers look."""
@@ -84,9 +87,9 @@ class GoogLeNet(nn.Module):
         x_4a, x_4d, x_5b = self.features(x)
         return (self.classify(x_5b), self.aux1(x_4a), self.aux2(x_4d)) if self.aux_logits else (self.classify(x_5b),)
 
-    def loss(self, x, targets):
-        """Cross-entropy of the logits, and of the auxiliary ones with weight 0.3 each (section 5)."""
-        logits, *auxiliary = self.forward_with_aux(x)
+    def loss(self, outputs, targets):
+        """Of what forward_with_aux gives: cross-entropy, that of the auxiliary logits with weight 0.3 (section 5)."""
+        logits, *auxiliary = outputs
         return F.cross_entropy(logits, targets) + 0.3 * sum(F.cross_entropy(y, targets) for y in auxiliary)
 
 
@@ -149,15 +152,10 @@ class AuxiliaryClassifier(nn.Module):
         return self.fc2(x)
 
 
-def scaled(width, *channels):
-    """Channel numbers times width, which must leave them whole: then the branches of a module add up.
-
-    >>> scaled(0.125, 64, 96)
-    [8, 12]
-    """
-    if width <= 0 or width * 8 % 1:
-        raise ValueError(f"width must be a multiple of 1/8, so that all channel numbers stay whole; got {width}")
-    return [int(n * width) for n in channels]
+def check_eighths(width):
+    """Raise unless a width leaves all numbers of channels whole: then the branches of a module add up."""
+    if scaled(width, 8) != [8 * width]:
+        raise ValueError(f"width: expected a multiple of 1/8, so that branches add up to what follows, got {width}")
 
 
 def from_imagenet(x):
@@ -168,18 +166,8 @@ def from_imagenet(x):
     return concatenate([x[:, c : c + 1] * (s / 0.5) + (m - 0.5) / 0.5 for c, (m, s) in enumerate(statistics)], 1)
 
 
-def start_weights(model, paper):
-    """Normal with 0.01, as torchvision. That needs batch norm; the paper names no start, and gets He's."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear) and paper:
-            nn.init.he_normal_(module.weight)
-        elif isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.normal_(module.weight, 0, 0.01)
-
-
+_paper = partial(GoogLeNet, paper=True)
 MODELS = {
-    "googlenet": (GoogLeNet, (3, 224, 224), 1000, "Szegedy et al. 2015: nine modules of four branches, batch norm"),
-    "googlenet_paper": (
-        partial(GoogLeNet, paper=True), (3, 224, 224), 1000, "Szegedy et al. 2015, as published: 5x5, no batch norm",
-    ),
-}  # fmt: skip
+    "googlenet": (GoogLeNet, *IMAGENET, "Szegedy et al. 2015: 9 modules, batch norm"),
+    "googlenet_paper": (_paper, *IMAGENET, "Szegedy et al. 2015: as published, with 5x5"),
+}

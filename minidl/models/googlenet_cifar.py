@@ -3,7 +3,8 @@
 from minidl import functional as F
 from minidl import nn
 
-from .googlenet import Inception, scaled
+from .googlenet import Inception, check_eighths
+from .layers import CIFAR, check_images, scaled, start_weights
 
 
 class CifarGoogLeNet(nn.Module):
@@ -11,11 +12,14 @@ class CifarGoogLeNet(nn.Module):
 
     The modules are those of GoogLeNet with about a third of the channels (the numbers are ours), for two cores.
     The first map is pooled before it is normalized, which leaves a quarter of the values to normalize.
-    width: a factor on all channel numbers, a multiple of 1/8. x (N, C, H, W); gives logits (N, num_classes).
+    width: times all numbers of channels, a multiple of 1/8.
+    x (N, C, H, W) of 8x8 or more; gives logits (N, num_classes).
     """
 
-    def __init__(self, num_classes=10, input_shape=(3, 32, 32), width=1.0):
+    def __init__(self, num_classes=10, input_shape=(3, 32, 32), *, width=1.0):
         super().__init__()
+        check_images(self, input_shape, least=8)
+        check_eighths(width)
         c32, c256 = scaled(width, 32, 256)
         self.conv1 = nn.Conv2d(input_shape[0], c32, 3, padding=1, bias=False)
         self.maxpool1 = nn.MaxPool2d(2)
@@ -27,9 +31,7 @@ class CifarGoogLeNet(nn.Module):
         self.maxpool3 = nn.MaxPool2d(2)
         self.inception4 = Inception(192, 64, 64, 128, 16, 32, 32, width=width)
         self.fc = nn.Linear(c256, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.he_normal_(module.weight)
+        start_weights(self, nn.Conv2d, nn.init.he_normal_)
 
     def forward(self, x):
         x = F.relu(self.bn1(self.maxpool1(self.conv1(x))))  # 32 x 16 x 16
@@ -39,4 +41,4 @@ class CifarGoogLeNet(nn.Module):
         return self.fc(F.global_avg_pool2d(x))
 
 
-MODELS = {"googlenet_cifar": (CifarGoogLeNet, (3, 32, 32), 10, "four Inception modules for 32x32 images")}
+MODELS = {"googlenet_cifar": (CifarGoogLeNet, *CIFAR, "GoogLeNet in small: 4 modules")}

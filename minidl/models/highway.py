@@ -34,7 +34,7 @@ class Highway(nn.Module):
     width: times the 50 units. x (N, C, H, W); gives logits (N, num_classes).
     """
 
-    def __init__(self, depth=10, num_classes=10, input_shape=(1, 28, 28), gate_bias=-2.0, width=1.0):
+    def __init__(self, depth=10, num_classes=10, input_shape=(1, 28, 28), *, gate_bias=-2.0, width=1.0):
         super().__init__()
         if depth < 1:
             raise ValueError(f"Highway: depth must be at least 1, got {depth}")
@@ -51,4 +51,4 @@ class Highway(nn.Module):
         return self.last(x)
 
 
-MODELS = {"highway": (Highway, (1, 28, 28), 10, "Srivastava et al. 2015: layers with gates")}
+MODELS = {"highway": (Highway, (1, 28, 28), 10, "Srivastava et al. 2015: 10 layers with gates")}

@@ -9,28 +9,28 @@ from minidl import functional as F
 from minidl import nn
 from minidl.autograd import concatenate
 
-from .googlenet import ConvNormReLU, from_imagenet, scaled
+from .googlenet import ConvNormReLU, check_eighths, from_imagenet
+from .layers import check_images, scaled, start_weights
 
 
 class InceptionV3(nn.Module):
     """Eleven modules after a stem: 23,834,568 parameters, and 3,326,696 more in the auxiliary classifier.
 
-    model(x) gives the logits (N, num_classes), in training too. To train with the auxiliary classifier, minimize
-    model.loss(x, targets); model.forward_with_aux(x) gives all logits. aux_logits=False builds none.
+    model(x) gives the logits (N, num_classes), in training too; model.forward_with_aux(x) those of the auxiliary
+    classifier too, and model.loss of that is what training minimizes. aux_logits=False builds none.
     transform_input: turn ImageNet's mean and std, in which x comes, into 0.5 and 0.5, as torchvision's weights expect.
-    width: a factor on all channel numbers, a multiple of 1/8.
-    x (N, 3, H, W), at least 299x299, or without the auxiliary classifier 75x75.
+    width: times all numbers of channels, a multiple of 1/8.
+    x (N, C, H, W) of 299x299 or more, without the auxiliary classifier of 75x75 or more.
     """
 
     def __init__(
         self, num_classes=1000, input_shape=(3, 299, 299), *, aux_logits=True, transform_input=False, width=1.0
     ):  # fmt: skip
         super().__init__()
-        if min(input_shape[1:]) < (299 if aux_logits else 75):
-            raise ValueError(
-                "InceptionV3: expected images of 299x299 or more, or of 75x75 with aux_logits=False, got "
-                f"{input_shape[1]}x{input_shape[2]}"
-            )
+        if aux_logits:
+            check_images(self, input_shape, least=299, hint="enlarge them, or aux_logits=False takes 75x75 or more")
+        check_images(self, input_shape, least=75)
+        check_eighths(width)
         self.aux_logits, self.transform_input = aux_logits, transform_input
         c32, c64, c80, c192, c2048 = scaled(width, 32, 64, 80, 192, 2048)
         self.Conv2d_1a_3x3 = ConvNormReLU(input_shape[0], c32, 3, stride=2)
@@ -55,7 +55,7 @@ class InceptionV3(nn.Module):
         self.Mixed_7c = InceptionE(2048, width)
         self.dropout = nn.Dropout(0.5)
         self.fc = nn.Linear(c2048, num_classes)
-        start_weights(self)
+        _start(self)
 
     def features(self, x):
         """The maps after 6e and 7c, where the two classifiers look."""
@@ -82,9 +82,9 @@ class InceptionV3(nn.Module):
         x_6e, x_7c = self.features(x)
         return (self.classify(x_7c), self.AuxLogits(x_6e)) if self.aux_logits else (self.classify(x_7c),)
 
-    def loss(self, x, targets):
-        """Cross-entropy of the logits, and of the auxiliary ones with weight 0.4."""
-        logits, *auxiliary = self.forward_with_aux(x)
+    def loss(self, outputs, targets):
+        """Of what forward_with_aux gives: cross-entropy, that of the auxiliary logits with weight 0.4."""
+        logits, *auxiliary = outputs
         return F.cross_entropy(logits, targets) + 0.4 * sum(F.cross_entropy(y, targets) for y in auxiliary)
 
 
@@ -219,14 +219,12 @@ def _conv(inputs, outputs, kernel_size, stride=1, width=1.0):
     return ConvNormReLU(*scaled(width, inputs, outputs), kernel_size, stride, "same" if stride == 1 else 0)
 
 
-def start_weights(model):
+def _start(model):
     """Normal, as torchvision: 0.1, and in the auxiliary classifier's last two layers 0.01 and 0.001."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.normal_(module.weight, 0, 0.1)
+    start_weights(model, nn.Conv2d | nn.Linear, partial(nn.init.normal_, std=0.1))
     if model.aux_logits:
-        nn.init.normal_(model.AuxLogits.conv1.conv.weight, 0, 0.01)
-        nn.init.normal_(model.AuxLogits.fc.weight, 0, 0.001)
+        nn.init.normal_(model.AuxLogits.conv1.conv.weight, std=0.01)
+        nn.init.normal_(model.AuxLogits.fc.weight, std=0.001)
 
 
-MODELS = {"inception_v3": (InceptionV3, (3, 299, 299), 1000, "Szegedy et al. 2016: 7x7 taken apart into 1x7 and 7x1")}
+MODELS = {"inception_v3": (InceptionV3, (3, 299, 299), 1000, "Szegedy et al. 2016: 7x7 as 1x7 and 7x1")}

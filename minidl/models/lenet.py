@@ -3,6 +3,8 @@
 from minidl import functional as F
 from minidl import nn
 
+from .layers import check_images
+
 
 class LeNet5(nn.Module):
     """Two convolutions of 5x5 with 6 and 16 maps, each pooled by 2, then 120, 84 and num_classes units: 61,706 weights.
@@ -16,8 +18,7 @@ class LeNet5(nn.Module):
     def __init__(self, num_classes=10, input_shape=(1, 28, 28)):
         super().__init__()
         channels, size = input_shape[0], input_shape[1:]
-        if tuple(size) not in ((28, 28), (32, 32)):
-            raise ValueError(f"LeNet5 takes images of 28x28 or 32x32, got {size[0]}x{size[1]}")
+        check_images(self, input_shape, exactly=(28, 32))
         self.conv1 = nn.Conv2d(channels, 6, kernel_size=5, padding=(32 - size[0]) // 2)
         self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
         self.fc1 = nn.Linear(16 * 5 * 5, 120)
@@ -32,4 +33,4 @@ class LeNet5(nn.Module):
         return self.fc3(x)
 
 
-MODELS = {"lenet5": (LeNet5, (1, 28, 28), 10, "LeCun et al. 1998: two convolutions, three linear layers")}
+MODELS = {"lenet5": (LeNet5, (1, 28, 28), 10, "LeCun et al. 1998: 2 + 3 layers")}

@@ -12,7 +12,7 @@ class MLP(nn.Module):
     (2, 10)
     """
 
-    def __init__(self, num_classes=10, input_shape=(1, 28, 28), hidden=(256, 128)):
+    def __init__(self, num_classes=10, input_shape=(1, 28, 28), *, hidden=(256, 128)):
         super().__init__()
         channels, height, width = input_shape
         sizes = [channels * height * width, *hidden, num_classes]
@@ -28,4 +28,4 @@ class MLP(nn.Module):
         return self.layers[-1](x)
 
 
-MODELS = {"mlp": (MLP, (1, 28, 28), 10, "multilayer perceptron, 256 and 128 hidden units")}
+MODELS = {"mlp": (MLP, (1, 28, 28), 10, "fully connected: 256 and 128 hidden units")}

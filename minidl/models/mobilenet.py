@@ -9,12 +9,14 @@ from functools import partial
 from minidl import functional as F
 from minidl import nn
 
+from .layers import CIFAR, IMAGENET, check_width, he_by_outputs, normal_001, start_weights
+
 
 class MobileNetV1(nn.Module):
     """A 3x3 convolution and 13 depthwise separable ones, global average, linear: 4,231,976 parameters.
 
     A k x k convolution from C to O channels costs k k C O multiply-adds a pixel; taken apart, k k C + C O.
-    width: a factor on all channel numbers, the paper's multiplier alpha, rounded to multiples of 8.
+    width: times all numbers of channels, the paper's multiplier alpha, rounded to multiples of 8.
     x (N, C, H, W); gives logits (N, num_classes).
     """
 
@@ -28,13 +30,13 @@ class MobileNetV1(nn.Module):
 
     def __init__(self, num_classes=1000, input_shape=(3, 224, 224), *, width=1.0, blocks=BLOCKS, stem=(32, 2)):
         super().__init__()
-        channels, stride = rounded(stem[0] * width), stem[1]
+        channels, stride = in_eights(width, stem[0]), stem[1]
         self.features = nn.Sequential(conv_bn(input_shape[0], channels, 3, stride, activation=nn.ReLU))
         for outputs, stride in blocks:
-            self.features.append(separable(channels, rounded(outputs * width), stride))
-            channels = rounded(outputs * width)
+            self.features.append(separable(channels, in_eights(width, outputs), stride))
+            channels = in_eights(width, outputs)
         self.classifier = nn.Linear(channels, num_classes)
-        start_weights(self)
+        _start(self)
 
     def forward(self, x):
         x = self.features(x)  # 1024 x 7 x 7
@@ -44,8 +46,7 @@ class MobileNetV1(nn.Module):
 class MobileNetV2(nn.Module):
     """A 3x3 convolution, 17 inverted residual blocks, a 1x1 convolution, global average, linear: 3,504,872 parameters.
 
-    width: a factor on all channel numbers, rounded to multiples of 8; the last 1280 stays where it is below 1, as
-    published.
+    width: times all numbers of channels, rounded to multiples of 8; below 1 the last 1280 stay, as published.
     x (N, C, H, W); gives logits (N, num_classes).
     """
 
@@ -61,16 +62,16 @@ class MobileNetV2(nn.Module):
 
     def __init__(self, num_classes=1000, input_shape=(3, 224, 224), *, width=1.0):
         super().__init__()
-        channels, last = rounded(32 * width), rounded(1280 * max(1.0, width))
+        channels, last = in_eights(width, 32), in_eights(max(1.0, width), 1280)
         self.features = nn.Sequential(conv_bn(input_shape[0], channels, 3, stride=2))
         for expansion, outputs, count, stride in self.STAGES:
             for i in range(count):
-                block = InvertedResidual(channels, rounded(outputs * width), 1 if i else stride, expansion)
+                block = InvertedResidual(channels, in_eights(width, outputs), 1 if i else stride, expansion)
                 self.features.append(block)
-                channels = rounded(outputs * width)
+                channels = in_eights(width, outputs)
         self.features.append(conv_bn(channels, last, 1))
         self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(last, num_classes))
-        start_weights(self)
+        _start(self)
 
     def forward(self, x):
         x = self.features(x)  # 1280 x 7 x 7
@@ -112,24 +113,20 @@ def separable(in_channels, out_channels, stride):
     )
 
 
-def rounded(channels):
-    """The nearest multiple of 8 that is not more than a tenth below.
+def in_eights(width, channels):
+    """A number of channels times width: the nearest multiple of 8, as published, that is not more than a tenth below.
 
-    >>> rounded(32 * 0.35), rounded(24 * 0.75)
+    >>> in_eights(0.35, 32), in_eights(0.75, 24)
     (16, 24)
     """
-    nearest = max(8, int(channels + 4) // 8 * 8)
-    return nearest + 8 if nearest < 0.9 * channels else nearest
+    check_width(width)
+    nearest = max(8, int(width * channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * width * channels else nearest
 
 
-def start_weights(model):
-    """As torchvision: He for the convolutions, by what leaves them, and 0.01 for the linear layer."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.he_normal_(module.weight, mode="fan_out")
-        elif isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, 0, 0.01)
-            nn.init.zeros_(module.bias)
+def _start(model):
+    start_weights(model, nn.Conv2d, he_by_outputs)
+    start_weights(model, nn.Linear, normal_001)
 
 
 CIFAR_BLOCKS = (
@@ -140,7 +137,7 @@ CIFAR_BLOCKS = (
 _cifar = partial(MobileNetV1, blocks=CIFAR_BLOCKS, stem=(16, 1))
 
 MODELS = {
-    "mobilenet_v1": (MobileNetV1, (3, 224, 224), 1000, "Howard et al. 2017: depthwise separable convolutions"),
-    "mobilenet_v2": (MobileNetV2, (3, 224, 224), 1000, "Sandler et al. 2018: inverted residuals"),
-    "mobilenet_cifar": (_cifar, (3, 32, 32), 10, "MobileNet v1 with seven blocks for 32x32 images"),
+    "mobilenet_v1": (MobileNetV1, *IMAGENET, "Howard et al. 2017: depthwise convolutions"),
+    "mobilenet_v2": (MobileNetV2, *IMAGENET, "Sandler et al. 2018: inverted residuals"),
+    "mobilenet_cifar": (_cifar, *CIFAR, "MobileNet v1 in small: 7 blocks"),
 }

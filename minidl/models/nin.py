@@ -1,8 +1,9 @@
 """Network in Network (Lin, Chen and Yan, 2014): small networks for filters, an average for linear layers."""
 
+from minidl import functional as F
 from minidl import nn
 
-from .layers import scaled
+from .layers import IMAGENET, check_images, scaled, start_weights
 
 
 class NiN(nn.Module):
@@ -11,11 +12,12 @@ class NiN(nn.Module):
     The last has a channel a class, and the average of each channel is that class's logit: there is no linear layer,
     in which AlexNet has 59 of its 61 million weights. Sizes are those of the authors' network for ImageNet.
 
-    width: times all numbers of channels. x (N, C, H, W) of 51x51 or more; gives logits (N, num_classes).
+    width: times all numbers of channels. x (N, C, H, W) of 39x39 or more; gives logits (N, num_classes).
     """
 
-    def __init__(self, num_classes=1000, input_shape=(3, 224, 224), dropout=0.5, width=1.0):
+    def __init__(self, num_classes=1000, input_shape=(3, 224, 224), *, dropout=0.5, width=1.0):
         super().__init__()
+        check_images(self, input_shape, least=39)
         c1, c2, c3, c4 = scaled(width, 96, 256, 384, 1024)
         self.features = nn.Sequential(
             *_mlpconv(input_shape[0], c1, c1, kernel_size=11, stride=4),  # 96 x 54 x 54
@@ -27,14 +29,11 @@ class NiN(nn.Module):
             nn.Dropout(dropout),
             *_mlpconv(c3, c4, num_classes, kernel_size=3, padding=1),  # 1000 x 6 x 6
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.he_normal_(module.weight)
-                nn.init.zeros_(module.bias)
+        start_weights(self, nn.Conv2d, nn.init.he_normal_)
 
     def forward(self, x):
         x = self.features(x)  # 1000 x 6 x 6
-        return x.mean((2, 3))
+        return F.global_avg_pool2d(x)
 
 
 def _mlpconv(in_channels, channels, out_channels, **window):
@@ -45,4 +44,4 @@ def _mlpconv(in_channels, channels, out_channels, **window):
     ]  # fmt: skip
 
 
-MODELS = {"nin": (NiN, (3, 224, 224), 1000, "Lin et al. 2014: 1x1 layers, nothing linear")}
+MODELS = {"nin": (NiN, *IMAGENET, "Lin et al. 2014: 1x1 layers, none linear")}

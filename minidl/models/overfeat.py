@@ -2,9 +2,10 @@
 
 from functools import partial
 
+from minidl import functional as F
 from minidl import nn
 
-from .layers import scaled
+from .layers import check_images, normal_001, scaled, start_weights
 
 # Tables 1 and 3 of the paper: convolutions as (channels, kernel, stride, padding), max pooling as its size.
 FAST = [(96, 11, 4, 0), 2, (256, 5, 1, 0), 2, (512, 3, 1, 1), (1024, 3, 1, 1), (1024, 3, 1, 1), 2]
@@ -25,9 +26,10 @@ class OverFeat(nn.Module):
     """
 
     def __init__(
-        self, layers=FAST, units=(3072, 4096), num_classes=1000, input_shape=(3, 221, 221), dropout=0.5, width=1.0
+        self, layers=FAST, units=(3072, 4096), num_classes=1000, input_shape=(3, 221, 221), *, dropout=0.5, width=1.0
     ):  # fmt: skip
         super().__init__()
+        check_images(self, input_shape, _least(layers))
         self.features = nn.Sequential()
         channels, size = input_shape[0], tuple(input_shape[1:])
         for layer in layers:
@@ -39,21 +41,16 @@ class OverFeat(nn.Module):
                 (outputs,) = scaled(width, outputs)
                 self.features.extend([nn.Conv2d(channels, outputs, kernel, stride, padding), nn.ReLU()])
                 channels, size = outputs, [(n + 2 * padding - kernel) // stride + 1 for n in size]
-        if min(size) < 1:
-            raise ValueError(f"OverFeat: images of {input_shape[1]}x{input_shape[2]} are too small for its poolings")
         u1, u2 = scaled(width, *units)
         self.classifier = nn.Sequential(
             nn.Conv2d(channels, u1, kernel_size=tuple(size)), nn.ReLU(), nn.Dropout(dropout),  # 3072 x 1 x 1
             nn.Conv2d(u1, u2, kernel_size=1), nn.ReLU(), nn.Dropout(dropout),  # 4096 x 1 x 1
             nn.Conv2d(u2, num_classes, kernel_size=1),  # 1000 x 1 x 1
         )  # fmt: skip
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.normal_(module.weight, std=0.01)
-                nn.init.normal_(module.bias, std=0.01)
+        start_weights(self, nn.Conv2d, normal_001)
 
     def forward(self, x):
-        return self.score_map(x).mean((2, 3))
+        return F.global_avg_pool2d(self.score_map(x))
 
     def score_map(self, x):
         """The logits of every window of the image: (N, num_classes, rows, columns)."""
@@ -61,8 +58,20 @@ class OverFeat(nn.Module):
         return self.classifier(x)  # 1000 x 1 x 1, 1000 x 2 x 2
 
 
+def _least(layers):
+    """The smallest image of which the layers leave anything: from the last layer, of which it is a pixel, backwards."""
+    size = 1
+    for layer in reversed(layers):
+        if isinstance(layer, int):
+            size *= layer
+        else:
+            _, kernel, stride, padding = layer
+            size = (size - 1) * stride + kernel - 2 * padding
+    return size
+
+
 _accurate = partial(OverFeat, ACCURATE, (4096, 4096))
 MODELS = {
-    "overfeat": (OverFeat, (3, 221, 221), 1000, "Sermanet et al. 2014, a map on larger images"),
-    "overfeat_accurate": (_accurate, (3, 221, 221), 1000, "Sermanet et al. 2014, accurate: finer strides"),
+    "overfeat": (OverFeat, (3, 221, 221), 1000, "Sermanet et al. 2014: a map on larger images"),
+    "overfeat_accurate": (_accurate, (3, 221, 221), 1000, "Sermanet et al. 2014: finer strides"),
 }

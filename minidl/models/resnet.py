@@ -6,6 +6,8 @@ from itertools import repeat
 from minidl import functional as F
 from minidl import nn
 
+from .layers import IMAGENET, he_by_outputs, scaled, start_weights
+
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 
@@ -18,7 +20,7 @@ class ResNet(nn.Module):
     stride_in_1x1: bottlenecks halve the image in their first convolution, as in the paper; else in the 3x3.
     shortcut: False for a plain network of the same layers.
     stochastic_depth_prob: how often training drops the last block; those before it less, see drop_probabilities.
-    width: a factor on all channel numbers.
+    width: times all numbers of channels.
     """
 
     def __init__(
@@ -28,8 +30,8 @@ class ResNet(nn.Module):
         super().__init__()
         if depth not in BLOCKS:
             raise ValueError(f"ResNet: depth must be one of {', '.join(map(str, BLOCKS))}, got {depth}")
-        block, counts, stem = BasicBlock, BLOCKS[depth], round(64 * width)
-        channels = [round(c * width) for c in (64, 128, 256, 512)]
+        block, counts = BasicBlock, BLOCKS[depth]
+        stem, *channels = scaled(width, 64, 64, 128, 256, 512)
         if depth >= 50:
             block = partial(Bottleneck, groups=groups, width_per_group=width_per_group, stride_in_1x1=stride_in_1x1)
             channels = [4 * c for c in channels]
@@ -44,7 +46,7 @@ class ResNet(nn.Module):
         self.layer3 = stage(block, channels[1], channels[2], counts[2], 2, drops)
         self.layer4 = stage(block, channels[2], channels[3], counts[3], 2, drops)
         self.fc = nn.Linear(channels[3], num_classes)
-        start_convolutions(self)
+        start_weights(self, nn.Conv2d, he_by_outputs)
 
     def forward(self, x):
         x = F.relu(self.bn1(self.conv1(x)))  # 64 x 112 x 112
@@ -54,13 +56,6 @@ class ResNet(nn.Module):
         x = self.layer3(x)  # 256 x 14 x 14 (1024)
         x = self.layer4(x)  # 512 x 7 x 7 (2048)
         return self.fc(F.global_avg_pool2d(x))
-
-
-def start_convolutions(model):
-    """He's normal weights, by what goes out of each convolution: gradients keep their size on the way back."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.he_normal_(module.weight, mode="fan_out")
 
 
 NEVER = repeat(0.0)  # the drop probabilities of all blocks where there is no stochastic depth
@@ -144,26 +139,27 @@ class Bottleneck(Residual):
         return self.bn3(self.conv3(x))
 
 
-_size = (3, 224, 224), 1000
 MODELS = {
-    **{f"resnet{depth}": (partial(ResNet, depth), *_size, f"He et al. 2016: {depth} layers") for depth in BLOCKS},
+    **{f"resnet{depth}": (partial(ResNet, depth), *IMAGENET, f"He et al. 2016: {depth} layers") for depth in BLOCKS},
     **{
         f"resnet{depth}_paper": (
-            partial(ResNet, depth, stride_in_1x1=True), *_size, f"resnet{depth} with the stride in the first 1x1",
+            partial(ResNet, depth, stride_in_1x1=True), *IMAGENET, f"He et al. 2016: {depth} layers, stride in the 1x1",
         )
         for depth in (50, 101, 152)
     },
     **{
-        f"plain{depth}": (partial(ResNet, depth, shortcut=False), *_size, f"resnet{depth} without its shortcuts")
+        f"plain{depth}": (
+            partial(ResNet, depth, shortcut=False), *IMAGENET, f"He et al. 2016: {depth} layers, no shortcuts",
+        )
         for depth in (18, 34)
     },
     "resnext50_32x4d": (
-        partial(ResNet, 50, groups=32, width_per_group=4), *_size, "Xie et al. 2017: bottlenecks in 32 groups",
+        partial(ResNet, 50, groups=32, width_per_group=4), *IMAGENET, "Xie et al. 2017: 50 layers, 32 groups of 4",
     ),
     "resnext101_32x8d": (
-        partial(ResNet, 101, groups=32, width_per_group=8), *_size, "Xie et al. 2017: 101 layers, groups twice as wide",
+        partial(ResNet, 101, groups=32, width_per_group=8), *IMAGENET, "Xie et al. 2017: 101 layers, 32 groups of 8",
     ),
     "wide_resnet50_2": (
-        partial(ResNet, 50, width_per_group=128), *_size, "Zagoruyko and Komodakis 2016: bottlenecks twice as wide",
+        partial(ResNet, 50, width_per_group=128), *IMAGENET, "Zagoruyko & Komodakis 2016: 50 layers, wide",
     ),
 }  # fmt: skip

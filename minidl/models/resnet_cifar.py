@@ -6,7 +6,8 @@ from minidl import backend, nn
 from minidl import functional as F
 from minidl.autograd import Op
 
-from .resnet import BasicBlock, drop_probabilities, stage, start_convolutions
+from .layers import CIFAR, he_by_outputs, scaled, start_weights
+from .resnet import BasicBlock, drop_probabilities, stage
 
 
 class CifarResNet(nn.Module):
@@ -16,7 +17,7 @@ class CifarResNet(nn.Module):
     1.7 million parameters. x (N, C, H, W); gives logits (N, num_classes).
     shortcut: False for a plain network of the same layers.
     stochastic_depth_prob: how often training drops the last block (0.5 in Huang et al. 2016); those before it less.
-    width: a factor on all channel numbers.
+    width: times all numbers of channels.
     """
 
     def __init__(
@@ -27,21 +28,21 @@ class CifarResNet(nn.Module):
             raise ValueError(f"CifarResNet: depth must be 6n + 2 (20, 32, 44, 56, 110 in the paper), got {depth}")
         block, blocks = partial(PaddedBlock, shortcut=shortcut), (depth - 2) // 6
         drops = iter(drop_probabilities(stochastic_depth_prob, 3 * blocks, shortcut))
-        c1, c2, c3 = (round(c * width) for c in (16, 32, 64))
+        c1, c2, c3 = scaled(width, 16, 32, 64)
         self.conv1 = nn.Conv2d(input_shape[0], c1, kernel_size=3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(c1)
         self.layer1 = stage(block, c1, c1, blocks, 1, drops)
         self.layer2 = stage(block, c1, c2, blocks, 2, drops)
         self.layer3 = stage(block, c2, c3, blocks, 2, drops)
         self.fc = nn.Linear(c3, num_classes)
-        start_convolutions(self)
+        start_weights(self, nn.Conv2d, he_by_outputs)
 
     def forward(self, x):
         x = F.relu(self.bn1(self.conv1(x)))  # 16 x 32 x 32
         x = self.layer1(x)  # 16 x 32 x 32
         x = self.layer2(x)  # 32 x 16 x 16
         x = self.layer3(x)  # 64 x 8 x 8
-        return self.fc(x.mean((2, 3)))
+        return self.fc(F.global_avg_pool2d(x))
 
 
 class PaddedBlock(BasicBlock):
@@ -75,14 +76,15 @@ class SubsampleAndPad(Op):
         return (gx,)
 
 
-_size = (3, 32, 32), 10
 MODELS = {
     **{
-        f"resnet{depth}": (partial(CifarResNet, depth), *_size, f"He et al. 2016: {depth} layers for 32x32 images")
+        f"resnet{depth}": (partial(CifarResNet, depth), *CIFAR, f"He et al. 2016: {depth} layers")
         for depth in (20, 32, 44, 56, 110)
     },
     **{
-        f"plain{depth}": (partial(CifarResNet, depth, shortcut=False), *_size, f"resnet{depth} without its shortcuts")
+        f"plain{depth}": (
+            partial(CifarResNet, depth, shortcut=False), *CIFAR, f"He et al. 2016: {depth} layers, no shortcuts",
+        )
         for depth in (20, 56)
     },
-}
+}  # fmt: skip

@@ -10,7 +10,8 @@ from minidl import functional as F
 from minidl import nn
 
 from . import resnet
-from .resnet import drop_probabilities, stage, start_convolutions
+from .layers import CIFAR, IMAGENET, he_by_outputs, scaled, start_weights
+from .resnet import drop_probabilities, stage
 
 BLOCKS = resnet.BLOCKS | {200: (3, 24, 36, 3)}
 
@@ -20,7 +21,7 @@ class PreactivationResNet(nn.Module):
 
     depth: 18 or 34, of basic blocks, or 50, 101, 152 or 200, of bottlenecks. x (N, C, H, W); gives (N, num_classes).
     stochastic_depth_prob: how often training drops the last block; those before it less, see drop_probabilities.
-    width: a factor on all channel numbers.
+    width: times all numbers of channels.
     """
 
     def __init__(
@@ -30,8 +31,8 @@ class PreactivationResNet(nn.Module):
         if depth not in BLOCKS:
             raise ValueError(f"PreactivationResNet: depth must be one of {', '.join(map(str, BLOCKS))}, got {depth}")
         block, expansion = (PreactivationBlock, 1) if depth < 50 else (PreactivationBottleneck, 4)
-        counts, stem = BLOCKS[depth], round(64 * width)
-        c1, c2, c3, c4 = (expansion * round(c * width) for c in (64, 128, 256, 512))
+        counts, (stem,) = BLOCKS[depth], scaled(width, 64)
+        c1, c2, c3, c4 = (expansion * c for c in scaled(width, 64, 128, 256, 512))
         drops = iter(drop_probabilities(stochastic_depth_prob, sum(counts)))
         self.conv1 = nn.Conv2d(input_shape[0], stem, kernel_size=7, stride=2, padding=3, bias=False)
         self.layer1 = stage(block, stem, c1, counts[0], 1, drops)
@@ -40,7 +41,7 @@ class PreactivationResNet(nn.Module):
         self.layer4 = stage(block, c3, c4, counts[3], 2, drops)
         self.bn = nn.BatchNorm2d(c4)
         self.fc = nn.Linear(c4, num_classes)
-        start_convolutions(self)
+        start_weights(self, nn.Conv2d, he_by_outputs)
 
     def forward(self, x):
         x = self.conv1(x)  # 64 x 112 x 112
@@ -65,8 +66,8 @@ class CifarPreactivationResNet(nn.Module):
         block, layers, expansion = (PreactivationBlock, 6, 1) if depth < 164 else (PreactivationBottleneck, 9, 4)
         if depth < 8 or (depth - 2) % layers:
             raise ValueError(f"CifarPreactivationResNet: depth must be 6n + 2, or 9n + 2 from 164 on, got {depth}")
-        count, stem = (depth - 2) // layers, round(16 * width)
-        c1, c2, c3 = (expansion * round(c * width) for c in (16, 32, 64))
+        count, (stem,) = (depth - 2) // layers, scaled(width, 16)
+        c1, c2, c3 = (expansion * c for c in scaled(width, 16, 32, 64))
         drops = iter(drop_probabilities(stochastic_depth_prob, 3 * count))
         self.conv1 = nn.Conv2d(input_shape[0], stem, kernel_size=3, padding=1, bias=False)
         self.layer1 = stage(block, stem, c1, count, 1, drops)
@@ -74,7 +75,7 @@ class CifarPreactivationResNet(nn.Module):
         self.layer3 = stage(block, c2, c3, count, 2, drops)
         self.bn = nn.BatchNorm2d(c3)
         self.fc = nn.Linear(c3, num_classes)
-        start_convolutions(self)
+        start_weights(self, nn.Conv2d, he_by_outputs)
 
     def forward(self, x):
         x = self.conv1(x)  # 16 x 32 x 32
@@ -139,13 +140,13 @@ class PreactivationBottleneck(Preactivation):
 MODELS = {
     **{
         f"preact_resnet{depth}": (
-            partial(PreactivationResNet, depth), (3, 224, 224), 1000, f"He et al. 2016b: {depth} layers, preactivation",
+            partial(PreactivationResNet, depth), *IMAGENET, f"He et al. 2016b: {depth} layers, pre-activation",
         )
         for depth in BLOCKS
     },
     **{
         f"preact_resnet{depth}": (
-            partial(CifarPreactivationResNet, depth), (3, 32, 32), 10, f"He et al. 2016b: {depth} layers for 32x32",
+            partial(CifarPreactivationResNet, depth), *CIFAR, f"He et al. 2016b: {depth} layers, pre-activation",
         )
         for depth in (20, 56, 110, 164)
     },

@@ -6,6 +6,8 @@ from minidl import functional as F
 from minidl import nn
 from minidl.autograd import concatenate
 
+from .layers import IMAGENET, check_images, scaled, start_weights
+
 # Channels and kernel of the first convolution; then how many channels each fire module squeezes to, and the pooling.
 VERSIONS = {
     "1.0": (
@@ -27,8 +29,8 @@ class SqueezeNet(nn.Module):
     """A convolution, eight fire modules with pooling between them, a 1x1 convolution to the classes, average.
 
     version: "1.0" is the paper's, with 1,248,424 weights; "1.1" pools earlier and takes 2.4 times fewer multiply-adds.
-    x (N, C, H, W); gives logits (N, num_classes). dropout: how often values are dropped before the last convolution.
-    width: a factor on all channel numbers.
+    dropout: before the last convolution. width: times all numbers of channels.
+    x (N, C, H, W) of 21x21 or more (1.1: 17x17); gives logits (N, num_classes).
     """
 
     def __init__(self, version="1.0", num_classes=1000, input_shape=(3, 224, 224), *, dropout=0.5, width=1.0):
@@ -36,21 +38,19 @@ class SqueezeNet(nn.Module):
         if version not in VERSIONS:
             raise ValueError(f"SqueezeNet: version must be '1.0' or '1.1', got {version!r}")
         (channels, kernel), *stages = VERSIONS[version]
-        channels = round(channels * width)
+        check_images(self, input_shape, least=21 if version == "1.0" else 17)
+        (channels,) = scaled(width, channels)
         self.features = nn.Sequential(nn.Conv2d(input_shape[0], channels, kernel, stride=2), nn.ReLU())
         for layer in sum(stages, ()):
             if layer == "pool":
                 self.features.append(nn.MaxPool2d(3, stride=2, ceil_mode=True))
             else:
-                fire = Fire(channels, round(layer * width))
+                fire = Fire(channels, *scaled(width, layer))
                 self.features.append(fire)
                 channels = fire.channels
         last = nn.Conv2d(channels, num_classes, kernel_size=1)
         self.classifier = nn.Sequential(nn.Dropout(dropout), last, nn.ReLU())  # 1000 x 13 x 13
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.he_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+        start_weights(self, nn.Conv2d, nn.init.he_uniform_)
         nn.init.normal_(last.weight, std=0.01)
 
     def forward(self, x):
@@ -73,8 +73,6 @@ class Fire(nn.Module):
 
 
 MODELS = {
-    f"squeezenet{version.replace('.', '_')}": (
-        partial(SqueezeNet, version), (3, 224, 224), 1000, f"Iandola et al. 2016: fire modules, version {version}",
-    )
-    for version in VERSIONS
-}  # fmt: skip
+    "squeezenet1_0": (partial(SqueezeNet, "1.0"), *IMAGENET, "Iandola et al. 2016: fire modules"),
+    "squeezenet1_1": (partial(SqueezeNet, "1.1"), *IMAGENET, "Iandola et al. 2016: pooled earlier, cheaper"),
+}

@@ -2,10 +2,11 @@
 
 from functools import partial
 
+from minidl import functional as F
 from minidl import nn
 
 from .alexnet import RESPONSE_NORM
-from .layers import scaled, three_linear
+from .layers import CIFAR, IMAGENET, check_images, he_by_outputs, normal_001, scaled, start_weights, three_linear
 
 # The paper's table 1: channels of the 3x3 convolutions ("256/1": 1x1), M where max pooling halves the image.
 CONFIGURATIONS = {
@@ -16,7 +17,7 @@ CONFIGURATIONS = {
     "D": "64 64 M 128 128 M 256 256 256 M 512 512 512 M 512 512 512 M",
     "E": "64 64 M 128 128 M 256 256 256 256 M 512 512 512 512 M 512 512 512 512 M",
 }
-CIFAR = "32 M 64 64 M 128 128 M"
+SMALL = "32 M 64 64 M 128 128 M"
 
 
 class VGG(nn.Module):
@@ -28,16 +29,18 @@ class VGG(nn.Module):
     """
 
     def __init__(
-        self, configuration="D", num_classes=1000, input_shape=(3, 224, 224), batch_norm=False, dropout=0.5, width=1.0
-    ):
+        self, configuration="D", num_classes=1000, input_shape=(3, 224, 224), *,
+        batch_norm=False, dropout=0.5, width=1.0,
+    ):  # fmt: skip
         super().__init__()
         if configuration not in CONFIGURATIONS:
             raise ValueError(f"VGG: configuration must be one of {', '.join(CONFIGURATIONS)}, got {configuration!r}")
+        check_images(self, input_shape, least=32)
         self.features = _features(CONFIGURATIONS[configuration], input_shape[0], batch_norm, width)
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         channels, units = scaled(width, 512, 4096)
         self.classifier = three_linear(channels * 7 * 7, units, num_classes, dropout)
-        self.apply(_start)
+        _start(self)
 
     def forward(self, x):
         x = self.features(x)  # 64 x 112 x 112, 128 x 56 x 56, 256 x 28 x 28, 512 x 14 x 14, 512 x 7 x 7
@@ -51,15 +54,16 @@ class CifarVGG(nn.Module):
     width: times all numbers of channels. x (N, C, H, W) of 8x8 or more; gives logits (N, num_classes).
     """
 
-    def __init__(self, num_classes=10, input_shape=(3, 32, 32), width=1.0):
+    def __init__(self, num_classes=10, input_shape=(3, 32, 32), *, width=1.0):
         super().__init__()
-        self.features = _features(CIFAR, input_shape[0], True, width)
+        check_images(self, input_shape, least=8)
+        self.features = _features(SMALL, input_shape[0], True, width)
         self.classifier = nn.Linear(*scaled(width, 128), num_classes)
-        self.apply(_start)
+        _start(self)
 
     def forward(self, x):
         x = self.features(x)  # 32 x 16 x 16, 64 x 8 x 8, 128 x 4 x 4
-        return self.classifier(x.mean((2, 3)))
+        return self.classifier(F.global_avg_pool2d(x))
 
 
 def _features(configuration, channels, batch_norm, width):
@@ -77,31 +81,25 @@ def _features(configuration, channels, batch_norm, width):
     return nn.Sequential(*layers)
 
 
-def _start(module):
-    if isinstance(module, nn.Conv2d):
-        nn.init.he_normal_(module.weight, mode="fan_out")
-    elif isinstance(module, nn.Linear):
-        nn.init.normal_(module.weight, std=0.01)
-    if isinstance(module, nn.Conv2d | nn.Linear):
-        nn.init.zeros_(module.bias)
+def _start(model):
+    start_weights(model, nn.Conv2d, he_by_outputs)
+    start_weights(model, nn.Linear, normal_001)
 
 
 def _entry(name, text, batch_norm=False):
-    make = partial(VGG, name, batch_norm=batch_norm)
-    return make, (3, 224, 224), 1000, f"Simonyan et al. 2015, {name}: {text}"
+    return partial(VGG, name, batch_norm=batch_norm), *IMAGENET, f"Simonyan & Zisserman 2015, {name}: {text}"
 
 
-_with_norm = "batch norm"
 MODELS = {
     "vgg11": _entry("A", "8 + 3 layers"),
-    "vgg11_bn": _entry("A", _with_norm, True),
-    "vgg11_lrn": _entry("A-LRN", "response norm"),
+    "vgg11_bn": _entry("A", "batch norm", True),
+    "vgg11_lrn": _entry("A-LRN", "normalized"),
     "vgg13": _entry("B", "10 + 3 layers"),
-    "vgg13_bn": _entry("B", _with_norm, True),
-    "vgg16_c": _entry("C", "D with three 1x1 layers"),
+    "vgg13_bn": _entry("B", "batch norm", True),
+    "vgg16_c": _entry("C", "with 1x1 layers"),
     "vgg16": _entry("D", "13 + 3 layers"),
-    "vgg16_bn": _entry("D", _with_norm, True),
+    "vgg16_bn": _entry("D", "batch norm", True),
     "vgg19": _entry("E", "16 + 3 layers"),
-    "vgg19_bn": _entry("E", _with_norm, True),
-    "vgg_cifar": (CifarVGG, (3, 32, 32), 10, "VGG with batch norm for 32x32 images"),
+    "vgg19_bn": _entry("E", "batch norm", True),
+    "vgg_cifar": (CifarVGG, *CIFAR, "VGG in small: 5 + 1 layers, batch norm"),
 }

@@ -3,7 +3,7 @@
 from minidl import nn
 
 from .alexnet import RESPONSE_NORM
-from .layers import check_size, scaled, three_linear
+from .layers import IMAGENET, check_images, normal_001, scaled, start_weights, three_linear
 
 
 class ZFNet(nn.Module):
@@ -15,10 +15,10 @@ class ZFNet(nn.Module):
     """
 
     def __init__(
-        self, num_classes=1000, input_shape=(3, 224, 224), channels=(512, 1024, 512), dropout=0.5, width=1.0
+        self, num_classes=1000, input_shape=(3, 224, 224), *, channels=(512, 1024, 512), dropout=0.5, width=1.0
     ):  # fmt: skip
         super().__init__()
-        check_size("ZFNet", input_shape, 224)
+        check_images(self, input_shape, exactly=(224,))
         c1, c2, c3, c4, c5, units = scaled(width, 96, 256, *channels, 4096)
         self.features = nn.Sequential(
             nn.Conv2d(input_shape[0], c1, kernel_size=7, stride=2, padding=1), nn.ReLU(),  # 96 x 110 x 110
@@ -33,14 +33,11 @@ class ZFNet(nn.Module):
             nn.MaxPool2d(3, stride=2, ceil_mode=True),  # 512 x 6 x 6
         )  # fmt: skip
         self.classifier = three_linear(c5 * 6 * 6, units, num_classes, dropout)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.normal_(module.weight, std=0.01)
-                nn.init.zeros_(module.bias)
+        start_weights(self, nn.Conv2d | nn.Linear, normal_001)
 
     def forward(self, x):
         x = self.features(x)  # 512 x 6 x 6
         return self.classifier(x.flatten(1))  # 4096, 4096, 1000
 
 
-MODELS = {"zfnet": (ZFNet, (3, 224, 224), 1000, "Zeiler & Fergus 2014: a finer, wider AlexNet")}
+MODELS = {"zfnet": (ZFNet, *IMAGENET, "Zeiler & Fergus 2014: a finer, wider AlexNet")}

@@ -1,5 +1,6 @@
 """The table that `minidl summary` prints."""
 
+import re
 from math import inf
 
 from .rows import Row, sums
@@ -9,11 +10,15 @@ def format_summary(rows, input_shape, width=80):
     """The rows as a table, at most `width` columns wide if that is 60 or more.
 
     Layers that cost nothing, such as activations, are left out; so are, where there is no room, the columns that come
-    last in the list of the most important.
+    last in the list of the most important. The first four of them stay: rather, long names of layers lose letters.
     """
     total = Row("total", "", (), **sums(rows))
     lines = [_cells(row) for row in rows if row.costs_something] + [_cells(total) | {"field": ""}]
     wide = {title: max(len(title), *(len(line[title]) for line in lines)) for title in lines[0]}
+    room = max(16, width - sum(2 + wide[title] for title in ("output", "parameters", "mult-adds")))
+    for line, name in zip(lines, _fit([line["layer"] for line in lines], room), strict=True):
+        line["layer"] = name
+    wide["layer"] = max(len(line["layer"]) for line in lines)
     kept = set()
     for title in ("layer", "output", "parameters", "mult-adds", "memory", "values", "field", "training", "type"):
         if sum(wide[other] + 2 for other in kept) + wide[title] <= width:
@@ -29,11 +34,25 @@ def format_summary(rows, input_shape, width=80):
             lines[0], rule, *lines[1:-1], rule, lines[-1],
             "",
             f"one image of {_shape(input_shape)}, float32:",
-            f"  forward   {_short(total.memory, 'B')} of layer outputs, {parameters} of parameters",
+            f"  forward   {_short(total.memory, 'B')} of outputs, {parameters} of parameters",
             f"  training  {_short(total.training, 'B')} more: gradients of the parameters,",
             "            and what the backward pass needs of the outputs",
         ]
     )  # fmt: skip
+
+
+def _fit(names, room):
+    """The names with their words cut to as many letters as leave none longer than `room`; numbers stay.
+
+    >>> _fit(["features.denseblock2.denselayer10.norm1", "classifier"], 26)
+    ['featu.dense2.dense10.norm1', 'class']
+    """
+    longest = max(map(len, names))
+    for letters in range(longest, 0, -1):
+        short = [re.sub(f"([a-zA-Z]{{{letters}}})[a-zA-Z]+", r"\1", name) for name in names]
+        if max(map(len, short)) <= room:
+            break
+    return short
 
 
 def _cells(row):
