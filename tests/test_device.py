@@ -4,6 +4,7 @@ They run on a stand-in for CuPy, and on a GPU too where there is one (`pytest -m
 """
 
 import inspect
+import sys
 
 import numpy as np
 import pytest
@@ -78,8 +79,9 @@ def state_after_steps(name, shape, optimizer, device, batch=4, steps=2):
         optimizer.zero_grad()
         F.cross_entropy(model(x), targets).backward()
         optimizer.step()
-    # One a step: whether a label is out of range is known on the device only.
-    assert standin_cupy.synchronizations in (0, steps)
+    if device == "cuda" and sys.modules["cupy"] is standin_cupy:
+        # One a step: whether a label is out of range is known on the device only.
+        assert standin_cupy.synchronizations == steps
     return {key: backend.to_device(value, "cpu") for key, value in model.state_dict().items()}
 
 
