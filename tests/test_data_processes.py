@@ -187,7 +187,7 @@ SCRIPT = """
         def __len__(self):
             return 50
         def __getitem__(self, index):
-            print("at", os.getpid(), flush=True)
+            os.write(1, b"at %d\\n" % os.getpid())
             time.sleep(0.2)
             return index
 """
