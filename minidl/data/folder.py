@@ -67,6 +67,10 @@ class ImageFolder(Dataset):
             error.add_note(f"the image is {self.paths[index]}")
             raise
 
+    def keep(self, indices):
+        """Keep the images of these numbers, in this order; the classes stay."""
+        self.paths, self.labels = [self.paths[i] for i in indices], self.labels[indices]
+
     def _leave_out_damaged(self):
         whole = []
         for index, path in enumerate(self.paths):
@@ -75,7 +79,7 @@ class ImageFolder(Dataset):
                 whole.append(index)
             except ValueError as error:
                 warnings.warn(f"left out: {error}", stacklevel=3)
-        self.paths, self.labels = [self.paths[i] for i in whole], self.labels[whole]
+        self.keep(whole)
 
 
 def class_folders(root):
