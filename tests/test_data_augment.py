@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minidl import data
+from minidl import Tensor, data, nn
 from minidl.data import (
     Compose,
     FiveCrop,
@@ -24,6 +24,7 @@ from minidl.data import (
 )
 from minidl.data.transforms.checks import cut
 from minidl.data.transforms.colour import shift_hsv
+from minidl.training import average_predictions
 
 
 @pytest.fixture
@@ -169,6 +170,29 @@ def test_ten_crops_go_on_through_the_chain(rng, channels):
     assert batch.shape == (2, 10, channels or 1, 6, 6)
     one = Compose(chain.transforms[1:])(images[2][3:9, 2:8][:, ::-1])  # the lower right corner, mirrored
     np.testing.assert_array_equal(batch[0, 8], one)
+
+
+@pytest.mark.parametrize("views", [1, 5, 10])
+def test_predictions_are_averaged_over_the_views(rng, views):
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(12, 4))
+    model[1].eval()
+    x = rng.standard_normal((3, views, 3, 2, 2)).astype(np.float32)
+    found = average_predictions(model, Tensor(x))
+    w, b = model[2].weight.numpy().astype(float), model[2].bias.numpy()
+    for n in range(3):
+        expected = np.zeros(4)
+        for v in range(views):
+            scores = np.exp(w @ x[n, v].ravel() + b)
+            expected += scores / scores.sum() / views
+        np.testing.assert_allclose(found.numpy()[n], expected, rtol=1e-5)
+    assert found.shape == (3, 4) and not found.requires_grad
+    assert [module.training for module in (model, model[1], model[2])] == [True, False, True]
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 2), (10, 3, 2, 2), (0, 10, 3, 2, 2), (2, 0, 3, 2, 2)])
+def test_what_are_no_views(shape):
+    with pytest.raises(ValueError, match=r"expected views \(N, V, C, H, W\)"):
+        average_predictions(nn.Flatten(), Tensor(np.zeros(shape, np.float32)))
 
 
 # ---- Colours --------------------------------------------------------------------------------------------------
