@@ -1,4 +1,4 @@
-"""Data sets for worker processes, which import this module: it is quick to import, as a test of pytest's is not."""
+"""Data sets for the tests of the loader. Worker processes import this module, so it is quick to import."""
 
 import os
 import signal
@@ -19,6 +19,8 @@ class Numbers(Dataset):
         return self.count
 
     def __getitem__(self, index):
+        if not 0 <= index < self.count:
+            raise IndexError(index)
         return np.full(self.shape, index, np.float32), index
 
 

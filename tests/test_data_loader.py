@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from loader_samples import Numbers
 
 import minidl
 from minidl.autograd import Tensor
@@ -21,21 +22,6 @@ from minidl.data import (
     ToArray,
     default_collate,
 )
-
-
-class Numbers(Dataset):
-    """Sample i is (an array full of i, i)."""
-
-    def __init__(self, count, shape=(2,)):
-        self.count, self.shape = count, shape
-
-    def __len__(self):
-        return self.count
-
-    def __getitem__(self, index):
-        if not 0 <= index < self.count:
-            raise IndexError(index)
-        return np.full(self.shape, index, np.float32), index
 
 
 def photos(count=50, channels=3, transform=None):
