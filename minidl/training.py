@@ -62,6 +62,23 @@ def evaluate(model, batches):
     return score.loss, score.accuracy
 
 
+@no_grad()
+def average_predictions(model, views):
+    """The probabilities (N, K) of each image's classes: the softmax averaged over its views (N, V, C, H, W).
+
+    The views are what `data.FiveCrop` or `data.TenCrop` cut out of an image; the model works as in use.
+    Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks, 2012, section 4.1.
+    """
+    if len(views.shape) != 5 or 0 in views.shape[:2]:
+        raise ValueError(
+            f"average_predictions: expected views (N, V, C, H, W) of at least one image, got {views.shape}; "
+            "TenCrop before ToArray makes ten of an image"
+        )
+    with evaluation_mode(model):
+        logits = model(views.to(device_of(model)).reshape(-1, *views.shape[2:]))
+    return F.softmax(logits, dim=1).reshape(*views.shape[:2], -1).mean(dim=1)
+
+
 def fit(
     model, train_loader, test_loader, optimizer, schedule=None,
     epochs=10, out=None, resume=False, progress=True, config=None,

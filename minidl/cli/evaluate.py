@@ -24,12 +24,12 @@ def add_parser(commands):
 def run(args):
     device = use_device(args.device, args.threads)
 
-    from minidl.cli.setup import to_network
-    from minidl.data import DataLoader, create
+    from minidl.cli.setup import open_data, to_network
+    from minidl.data import DataLoader
     from minidl.training import evaluate
 
     model, config = load_run(args.folder, args.last)
-    dataset = create(config["data"], train=False)
+    dataset = open_data(config["data"], train=False, channels=config["images"]["channels"])
     dataset.transform = to_network(config["images"])
     loss, accuracy = evaluate(model.to(device), DataLoader(dataset, batch_size=256))
     which = "last" if args.last else "best"

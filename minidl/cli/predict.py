@@ -10,8 +10,9 @@ DESCRIPTION = """\
 Say what images show, with the network of a run, or with a published one.
 
 RUN is the folder that `minidl train` made. An image of any size and format is
-made like its training images: grey or colour, and squeezed to their size. It
-should also look like them: MNIST and Fashion-MNIST show light things on black.
+made like its training images: grey or colour, and squeezed to their size; of
+photos from a folder the middle is taken. It should also look like them: MNIST
+and Fashion-MNIST show light things on black.
 
 With --model NAME there is no RUN: the network tells ImageNet's 1000 classes
 apart. Its weights are those in the file of --weights, or the published ones:
@@ -68,7 +69,8 @@ def classify_with_run(args):
     folder, *files = args.files
     model, config = load_run(folder, args.last)
     images = config["images"]
-    transform = data.Compose([data.Resize(tuple(images["size"])), to_network(images)])
+    squeeze = [] if images.get("photos") else [data.Resize(tuple(images["size"]))]
+    transform = data.Compose([*squeeze, to_network(images)])
     width = max(map(len, files))
     for path, row in zip(files, _probabilities(model, device, transform, files, images["channels"]), strict=True):
         guesses = ", ".join(f"{name} {p:.3f}" for name, p in data.top_k(row, args.top or 3, images["classes"]))

@@ -28,6 +28,11 @@ examples:
   minidl train --data mnist --epochs 5
   minidl train --model resnet20 --data cifar10 --augment
   minidl train --model mlp --optimizer adam --lr 0.001 --schedule none
+  minidl train --model resnet18 --data photos --size 64 --augment
+
+Photos of your own lie in a folder for each class: photos/cat, photos/dog ...;
+every fifth image of a class is for the test, unless there are photos/train and
+photos/val (or photos/test) with the folders of the classes in them.
 """
 
 # Options whose default depends on the model: whether it has batch norm. SGD uses Nesterov's momentum.
@@ -44,10 +49,13 @@ def add_parser(commands):
     parser.set_defaults(run=run)
     what = parser.add_argument_group("what")
     what.add_argument("--model", metavar="NAME", help="a name that `minidl summary` lists (default: lenet5)")
-    what.add_argument("--data", metavar="NAME", help="a name from `minidl data list` (default: fashion-mini)")
+    known = "a name from `minidl data list`, or a folder of photos (default: fashion-mini)"
+    what.add_argument("--data", metavar="NAME", help=known)
+    size = "photos in a folder become N x N pixels (default: the usual of the model)"
+    what.add_argument("--size", type=whole_number(1), metavar="N", help=size)
     what.add_argument(
         "--augment", action="store_const", const=True,
-        help="shift training images by a few pixels and, if they are in colour, mirror them, at random",
+        help="shift training images by a few pixels, or take a part of a photo, and mirror those in colour, at random",
     )  # fmt: skip
     how = parser.add_argument_group("how")
     epochs = "passes over the training data (default: 12, with batch norm 20)"
@@ -79,13 +87,17 @@ def run(args):
     settings = _resumed_settings(args, folder) if folder else _new_settings(args)
     device = use_device(settings["device"], settings["threads"])
 
-    from minidl import random
-    from minidl.cli.setup import create_model, describe_images, load_data
+    from minidl import models, random
+    from minidl.cli.setup import create_model, is_folder, load_data
     from minidl.data import DataLoader
     from minidl.training import fit
 
-    train, test = load_data(settings["data"], settings["augment"])
-    settings["images"] = describe_images(test)
+    channels, *size = models.input_shape(settings["model"])
+    if settings["size"]:
+        if not is_folder(settings["data"]):
+            raise UsageError(f"--size is for photos in a folder; those of {settings['data']} have a size")
+        size = [settings["size"]] * 2
+    train, test, settings["images"] = load_data(settings["data"], (channels, *size), settings["augment"])
     random.manual_seed(settings["seed"])
     model = create_model(settings["model"], settings["images"]).to(device)
     optimizer, schedule = _optimizer(model, settings)
@@ -118,6 +130,7 @@ def _new_settings(args):
     return {
         "model": model,
         "data": args.data or "fashion-mini",
+        "size": args.size,
         "augment": bool(args.augment),
         **chosen,
         "seed": args.seed or 0,
@@ -140,8 +153,8 @@ def _resumed_settings(args, folder):
     """The options of a run, with the ones given now in their place where that leaves it the same run."""
     from minidl.checkpoint import check_same_run, read_config
 
-    before = read_config(folder)
-    names = ["model", "data", "augment", *SETTINGS, "seed", "device", "threads", "workers"]
+    before = {"size": None, **read_config(folder)}
+    names = ["model", "data", "size", "augment", *SETTINGS, "seed", "device", "threads", "workers"]
     missing = [name for name in names if name not in before]
     if missing:
         raise ValueError(f"{folder} is not a run of `minidl train`: its config.json lacks {', '.join(missing)}")
@@ -167,7 +180,7 @@ def _claim_folder(out, settings):
         if any((Path(out) / name).exists() for name in ("config.json", "last.npz", "best.npz")):
             raise UsageError(f"{out} holds a run already: go on with it (minidl train --resume {out}) or name another")
         return Path(out)
-    base = f"{settings['model']}-{settings['data']}"
+    base = f"{settings['model']}-{Path(settings['data']).resolve().name}"
     Path("runs").mkdir(exist_ok=True)
     number = 1
     while True:

@@ -1,14 +1,16 @@
-"""DataLoader: batches of a data set, in order or shuffled, prepared ahead by threads when asked."""
+"""DataLoader: batches of a data set, in order or shuffled, prepared ahead by threads or processes when asked."""
 
 import operator
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
 from minidl.autograd import Tensor
 
 from .collate import read_samples
+from .workers import prepared_by_processes, prepared_by_threads
+
+WORKERS = {"thread": prepared_by_threads, "process": prepared_by_processes}
 
 
 class DataLoader:
@@ -19,6 +21,8 @@ class DataLoader:
     num_workers: threads that prepare batches ahead; with 0 each is made when it is asked for.
     seed: the order depends on (seed, epoch) alone and the random transforms of a sample on (seed, epoch, its number),
     so every number of workers gives the same batches, bit for bit.
+    worker: "thread", or "process" for processes, which take half a second to start in each epoch and need a data set
+    that can be pickled, but work side by side in Python code too.
 
     `epoch` counts the full passes. `batches(start=b)` begins an epoch in the middle, at its batch number b.
 
@@ -29,18 +33,21 @@ class DataLoader:
     (3, 1)
     """
 
-    def __init__(self, dataset, batch_size=1, shuffle=False, num_workers=0, drop_last=False, seed=0):
+    def __init__(self, dataset, batch_size=1, shuffle=False, num_workers=0, drop_last=False, seed=0, worker="thread"):
         self.dataset = dataset
         self.batch_size = _whole_number("batch_size", batch_size, 1)
         self.num_workers = _whole_number("num_workers", num_workers, 0)
         self.seed = _whole_number("seed", seed, 0)
+        if worker not in WORKERS:
+            raise ValueError(f"DataLoader: worker must be 'thread' or 'process', got {worker!r}")
+        self.worker = worker
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.epoch = 0
 
     def __repr__(self):
-        names = ("batch_size", "shuffle", "num_workers", "drop_last", "seed")
-        return f"DataLoader({len(self.dataset)} samples, {', '.join(f'{n}={getattr(self, n)}' for n in names)})"
+        names = ("batch_size", "shuffle", "num_workers", "drop_last", "seed", "worker")
+        return f"DataLoader({len(self.dataset)} samples, {', '.join(f'{n}={getattr(self, n)!r}' for n in names)})"
 
     def set_epoch(self, epoch):
         """Make the next pass the one of this epoch."""
@@ -69,30 +76,19 @@ class DataLoader:
         return next(_generators(self.seed, self.epoch, [0], stream=1)).permutation(count)
 
     def _run(self, chunks, epoch):
-        def prepare(indices):
-            rngs = _generators(self.seed, epoch, indices) if getattr(self.dataset, "random", False) else None
-            if hasattr(self.dataset, "batch"):
-                return self.dataset.batch(indices, rngs)
-            return read_samples(lambda i, _: self.dataset[i], indices)
-
-        for arrays in _prefetched(prepare, chunks, self.num_workers) if self.num_workers else map(prepare, chunks):
+        prepare = partial(_prepare, self.dataset, self.seed, epoch)
+        ahead = WORKERS[self.worker](prepare, chunks, self.num_workers) if self.num_workers else map(prepare, chunks)
+        for arrays in ahead:
             yield _to_tensors(arrays)
         self.epoch = epoch + 1
 
 
-def _prefetched(prepare, chunks, num_workers):
-    """prepare(chunk) for each chunk, in order, worked out by threads that keep at most two batches a thread ahead."""
-    pool = ThreadPoolExecutor(num_workers, thread_name_prefix="minidl-loader")
-    ahead = deque()
-    try:
-        for chunk in chunks:
-            ahead.append(pool.submit(prepare, chunk))
-            if len(ahead) > 2 * num_workers:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-    finally:  # also when the consumer leaves its loop early: the generator is closed, and the threads end
-        pool.shutdown(cancel_futures=True)
+def _prepare(dataset, seed, epoch, indices):
+    """The batch of these indices, as arrays."""
+    rngs = _generators(seed, epoch, indices) if getattr(dataset, "random", False) else None
+    if hasattr(dataset, "batch"):
+        return dataset.batch(indices, rngs)
+    return read_samples(lambda i, _: dataset[i], indices)
 
 
 def _generators(seed, epoch, indices, stream=0):
