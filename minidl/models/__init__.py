@@ -7,6 +7,7 @@ from .densenet import CifarDenseNet, DenseNet
 from .efficientnet import EfficientNetLite
 from .googlenet import GoogLeNet
 from .googlenet_cifar import CifarGoogLeNet
+from .head import head_of, replace_head
 from .highway import Highway
 from .inception import InceptionV3
 from .lenet import LeNet5
@@ -29,6 +30,6 @@ __all__ = [
     "AlexNet", "AlexNet2012", "AlphaGoPolicy", "CifarDenseNet", "CifarGoogLeNet", "CifarPreactivationResNet",
     "CifarResNeXt", "CifarResNet", "CifarVGG", "DenseNet", "EfficientNetLite", "GoogLeNet", "Highway", "InceptionV3",
     "LeNet5", "MLP", "MobileNetV1", "MobileNetV2", "NiN", "OverFeat", "PreactivationResNet", "ResNet", "SqueezeNet",
-    "VGG", "ZFNet", "convolutionize", "create", "describe", "fetch_weights", "input_shape", "load_pretrained",
-    "multi_scale_scores", "names", "num_classes", "preprocessing",
+    "VGG", "ZFNet", "convolutionize", "create", "describe", "fetch_weights", "head_of", "input_shape",
+    "load_pretrained", "multi_scale_scores", "names", "num_classes", "preprocessing", "replace_head",
 ]  # fmt: skip

@@ -22,6 +22,8 @@ class InceptionV3(nn.Module):
     x (N, 3, H, W), at least 299x299, or without the auxiliary classifier 75x75.
     """
 
+    auxiliary_heads = ("AuxLogits.fc",)
+
     def __init__(
         self, num_classes=1000, input_shape=(3, 299, 299), *, aux_logits=True, transform_input=False, width=1.0
     ):  # fmt: skip
