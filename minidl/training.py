@@ -8,7 +8,7 @@ import math
 import signal
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 from tqdm.auto import tqdm
 
@@ -16,6 +16,7 @@ from minidl import functional as F
 from minidl.autograd import Tensor, no_grad
 from minidl.backend import get_array_module
 from minidl.checkpoint import Position, RunFolder, Score
+from minidl.nn.module import device_of, evaluation_mode
 
 
 def train_epoch(model, batches, optimizer, at):
@@ -151,23 +152,6 @@ def _describe(model, optimizer):
     """What identifies a run whose caller gave no config."""
     count = sum(parameter.size for parameter in model.parameters())
     return {"model": type(model).__name__, "parameters": count, "optimizer": type(optimizer).__name__}
-
-
-def device_of(model):
-    """The device that the weights of a model are on."""
-    return next((parameter.device for parameter in model.parameters()), "cpu")
-
-
-@contextmanager
-def evaluation_mode(model):
-    """Inside, the model is in evaluation mode; afterwards each module is in the mode it was in before."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 class Report:

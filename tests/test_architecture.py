@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "minidl"
 
 ENGINE = {"backend", "kernels", "autograd", "random"}
 LIBRARY = ENGINE | {"creation", "ops", "functional", "nn", "models", "optim", "data", "serialization", "version"}
-TOP = {"training", "checkpoint", "visualize", "summary"}
+TOP = {"training", "checkpoint", "transfer", "visualize", "summary"}
 # Each part of the package, and the parts that it may import besides itself. "minidl" is the package's own __init__.
 MAY_IMPORT = {
     "version": set(),

@@ -271,3 +271,21 @@ def test_answers_give_the_numbers_of_the_lectures_in_the_sheet_on_training():
         assert deviations[name][:2] == pytest.approx(numbers[:2], rel=0.03)
         assert deviations[name][2:] == pytest.approx(numbers[2:], rel=0.1, abs=1e-4)
     assert printed["decoded"].endswith("back again: True\n")
+
+
+def test_maps_and_windows_agree_in_the_lesson_on_convolutionization():
+    printed = execute(FOLDER / "08_convolutionization.ipynb")
+    linear, convolution = re.findall(r"\[\[(.*?)\]\]", printed["one-layer"])
+    assert linear == convolution and "on a larger map: (1, 4, 3, 4)" in printed["one-layer"]
+    for layer in ("(256, 4096, kernel_size=(6, 6))", "(4096, 4096, kernel_size=(1, 1))", "(4096, 1000, kernel_size=(1"):
+        assert f"Conv2d{layer}" in printed["alexnet-converted"]
+    assert printed["alexnet-sizes-printed"].split()[-4:] == ["8", "1000x1x1", "1000x2x4", "1000x8x8"]
+    assert float(re.search(r"largest difference (\S+)", printed["both-ways"])[1]) < 1e-4
+    at_once, one_by_one = (float(n) for n in re.findall(r"(\d+\.\d+) s", printed["both-ways"]))
+    assert at_once < one_by_one / 5
+    there, found = (int(n) for n in re.findall(r"\d+", printed["detections"]))
+    assert abs(there - found) <= 2
+    maps = re.findall(r"image (\d+)x.* map of scores \((\d), (\d)\)", printed["overfeat-sizes"])
+    assert maps == [("221", "1", "1"), ("257", "2", "2"), ("320", "4", "4")]
+    assert "each map (2, 3)\ninterleaved (6, 9)\n" in printed["offsets-sizes"]
+    assert printed["offsets-sizes"].endswith(": True\n") and printed["dense-scene"].endswith(": True\n")

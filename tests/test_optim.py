@@ -249,3 +249,88 @@ def test_an_optimizer_shows_its_settings():
     parameters = nn.Linear(3, 2).parameters()
     expected = "SGD(2 parameters, lr=0.1, weight_decay=0.0, momentum=0.9, nesterov=False)"
     assert repr(optim.SGD(parameters, lr=0.1, momentum=0.9)) == expected
+
+
+# ---- Groups of parameters ----
+
+
+def two_groups(p, **first):
+    return [{"params": p[:1], **first}, {"params": iter(p[1:])}]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_groups_against_pytorch(torch, name):
+    make, reference, settings = OPTIMIZERS[name]
+    ours, own = parameters(), {"lr": 0.003, "weight_decay": 0.05}
+    theirs = [torch.tensor(p.data.copy(), requires_grad=True) for p in ours]
+    optimizer = make(two_groups(ours, **own), **settings)
+    torch_optimizer = getattr(torch.optim, reference)(two_groups(theirs, **own), **settings)
+    schedule = optim.CosineAnnealingLR(optimizer, T_max=10, eta_min=0.001)
+    torch_schedule = torch.optim.lr_scheduler.CosineAnnealingLR(torch_optimizer, T_max=10, eta_min=0.001)
+    for step in range(10):
+        for t, g in zip(theirs, gradients(step), strict=True):
+            t.grad = torch.tensor(g)
+        run(optimizer, [step])
+        torch_optimizer.step(), schedule.step(), torch_schedule.step()
+        for p, t in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(p.data, t.detach().numpy(), 1e-12, 1e-13)
+        for group, torch_group in zip(optimizer.param_groups, torch_optimizer.param_groups, strict=True):
+            assert group["lr"] == pytest.approx(torch_group["lr"], rel=1e-9)
+
+
+def test_a_schedule_goes_to_any_epoch_with_all_groups():
+    optimizer = optim.SGD(two_groups(parameters(), lr=0.4), lr=0.1)
+    schedule = optim.CosineAnnealingLR(optimizer, T_max=4)
+    for epoch, rates in ((4, [0, 0]), (2, [0.2, 0.05]), (0, [0.4, 0.1])):
+        schedule.set_epoch(epoch)
+        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(rates)
+
+
+def test_a_saved_state_has_the_rate_of_each_group(tmp_path):
+    optimizer, other = (optim.SGD(two_groups(parameters(), lr=0.4), lr=0.1, momentum=0.9) for _ in range(2))
+    optimizer.param_groups[1]["lr"] = 0.025
+    run(optimizer, [0])
+    np.savez(tmp_path / "state.npz", **optimizer.state_dict())
+    with np.load(tmp_path / "state.npz") as saved:
+        other.load_state_dict(dict(saved))
+        one_group = optim.SGD(parameters(), 0.1, momentum=0.9)
+        with pytest.raises(ValueError, match="a saved state with 2 groups does not fit 1"):
+            one_group.load_state_dict(dict(saved))
+    assert [group["lr"] for group in other.param_groups] == [0.4, 0.025] and one_group.state[0] == {}
+
+
+def test_a_state_saved_as_one_number_is_read():
+    optimizer = optim.SGD(parameters(), 0.1)
+    optimizer.load_state_dict({"lr": 0.25})
+    assert optimizer.lr == 0.25
+
+
+def test_the_rate_of_several_groups():
+    optimizer = optim.SGD(two_groups(parameters(), lr=0.4), lr=0.1)
+    assert optimizer.lr == 0.4
+    with pytest.raises(ValueError, match=r"set optimizer.param_groups\[i\]\['lr'\]"):
+        optimizer.lr = 0.2
+    assert repr(optimizer) == (
+        "SGD(1 parameters, lr=0.4, weight_decay=0.0, momentum=0.0, nesterov=False; "
+        "3 parameters, lr=0.1, weight_decay=0.0, momentum=0.0, nesterov=False)"
+    )
+
+
+@pytest.mark.parametrize(
+    "groups, error, message",
+    [
+        (lambda p: [{"params": p}, {"params": p[:1]}], ValueError, "a parameter is there twice"),
+        (lambda p: [*p, p[0]], ValueError, "a parameter is there twice"),
+        (lambda p: [{"params": p[:1]}, p[1]], ValueError, "group 1 must be a dict with params and.*got Parameter"),
+        (lambda p: [p[1], {"params": p[:1]}], ValueError, "group 0 must be a dict with params and.*got Parameter"),
+        (lambda p: [{"lr": 0.1}], ValueError, "group 0 must be a dict with params and.*lr and weight_decay; got lr"),
+        (lambda p: [{"params": p, "momentum": 0.5}], ValueError, "got params, momentum"),
+        (lambda p: [{"params": p, "lr": -1}], ValueError, "lr must not be negative, got -1"),
+        (lambda p: [{"params": p[0]}], TypeError, "got a single tensor"),
+        (lambda p: [{"params": []}], ValueError, "at least one parameter"),
+        (lambda p: [{"params": [("name", p[0])]}], ValueError, "at least one parameter"),
+    ],
+)  # fmt: skip
+def test_wrong_groups(groups, error, message):
+    with pytest.raises(error, match=message):
+        optim.SGD(groups(parameters()), lr=0.1)

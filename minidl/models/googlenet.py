@@ -23,6 +23,8 @@ class GoogLeNet(nn.Module):
     without auxiliary classifiers 31x31 or more.
     """
 
+    auxiliary_heads = "aux1.fc2", "aux2.fc2"
+
     def __init__(
         self, num_classes=1000, input_shape=(3, 224, 224), *,
         paper=False, aux_logits=True, transform_input=False, width=1.0,

@@ -23,6 +23,8 @@ class InceptionV3(nn.Module):
     x (N, C, H, W) of 299x299 or more, without the auxiliary classifier of 75x75 or more.
     """
 
+    auxiliary_heads = ("AuxLogits.fc",)
+
     def __init__(
         self, num_classes=1000, input_shape=(3, 299, 299), *, aux_logits=True, transform_input=False, width=1.0
     ):  # fmt: skip

@@ -57,6 +57,35 @@ class OverFeat(nn.Module):
         x = self.features(x)  # 1024 x 5 x 5 at 221x221, 1024 x 6 x 6 at 257x257
         return self.classifier(x)  # 1000 x 1 x 1, 1000 x 2 x 2
 
+    def dense_score_map(self, x):
+        """score_map with neighbours nearer by the size p of the last pooling, 2 here, 3 in the accurate model.
+
+        Section 3.3: the last pooling is done p x p times, each time begun at another of the offsets 0 .. p - 1, the
+        classifier is slid over each result, and the maps are interleaved. That is pooling in steps of 1, and then a
+        classifier that looks at every p-th value: a convolution with dilation p.
+        """
+        size, (first, *others) = self.features[-1].kernel_size, self.classifier
+        x = F.max_pool2d(self.features[:-1](x), size, stride=1)
+        x = F.conv2d(x, first.weight, first.bias, dilation=size)
+        for layer in others:
+            x = layer(x)
+        return x
+
+
+def multi_scale_scores(score_map, pictures):
+    """The probabilities of classes over several sizes of the same pictures, each as it is and mirrored: (N, classes).
+
+    Section 3.3 of the paper: of each map, softmax at every place and the maximum over places (`score_map` gives
+    logits (N, classes, rows, columns)), then the mean over sizes and reflections; rows no longer add up to 1. The
+    paper does not say whether its scores are logits or probabilities.
+
+    pictures: a list of (N, C, H, W), one a size.
+    """
+    views = [view for x in pictures for view in (x, x[:, :, :, ::-1])]
+    if not views:
+        raise ValueError("multi_scale_scores: expected the pictures at one size at least, got none")
+    return sum(F.softmax(score_map(view), dim=1).max((2, 3)) for view in views) / len(views)
+
 
 def _least(layers):
     """The smallest image of which the layers leave anything: from the last layer, of which it is a pixel, backwards."""

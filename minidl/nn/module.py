@@ -1,5 +1,7 @@
 """Module: a part of a network that knows its parameters, its buffers and its submodules."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from minidl import backend
@@ -148,8 +150,9 @@ class Module:
 
     def train(self, mode=True):
         """Training mode for this module and all inside: dropout drops, batch norm uses the batch's statistics."""
-        for module in self.modules():
-            module.training = mode
+        self.training = mode
+        for child in self.children():
+            child.train(mode)
         return self
 
     def eval(self):
@@ -162,7 +165,11 @@ class Module:
             parameter.grad = None
 
     def requires_grad_(self, requires_grad=True):
-        """Learn all parameters, or freeze them; returns the module."""
+        """Learn all parameters, or freeze them; returns the module.
+
+        What is frozen gets no gradient, and the backward pass ends where nothing further back is learned. The
+        statistics of batch norm are no parameters: in training mode they go on following the batches.
+        """
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
@@ -235,3 +242,20 @@ class HookHandle:
     def remove(self):
         """Do not call the hook any more."""
         self._hooks.pop(self, None)
+
+
+def device_of(model):
+    """The device that the weights of a model are on."""
+    return next((parameter.device for parameter in model.parameters()), "cpu")
+
+
+@contextmanager
+def evaluation_mode(model):
+    """Inside, the model is in evaluation mode; afterwards each module is in the mode it was in before."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

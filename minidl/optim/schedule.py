@@ -5,19 +5,23 @@ from math import cos, pi
 
 
 class Schedule:
-    """The base: a subclass defines `rate(epoch)`, relative to the optimizer's own learning rate at the start."""
+    """The base: a subclass defines `rate(epoch, base_lr)`, where base_lr is the learning rate at the start.
+
+    Each group of the optimizer's parameters goes its own way, from the rate that it began with.
+    """
 
     def __init__(self, optimizer):
-        self.optimizer, self.base_lr = optimizer, optimizer.lr
+        self.optimizer, self.base_lrs = optimizer, [group["lr"] for group in optimizer.param_groups]
         self.set_epoch(0)
 
-    def rate(self, epoch):
-        raise NotImplementedError(f"{type(self).__name__} must define rate(self, epoch)")
+    def rate(self, epoch, base_lr):
+        raise NotImplementedError(f"{type(self).__name__} must define rate(self, epoch, base_lr)")
 
     def set_epoch(self, epoch):
         """Go to an epoch, from wherever."""
         self.epoch = epoch
-        self.optimizer.lr = self.rate(epoch)
+        for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = self.rate(epoch, base_lr)
 
     def step(self):
         """Go to the next epoch."""
@@ -33,8 +37,8 @@ class StepLR(Schedule):
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer)
 
-    def rate(self, epoch):
-        return self.base_lr * self.gamma ** (epoch // self.step_size)
+    def rate(self, epoch, base_lr):
+        return base_lr * self.gamma ** (epoch // self.step_size)
 
 
 class MultiStepLR(Schedule):
@@ -44,8 +48,8 @@ class MultiStepLR(Schedule):
         self.milestones, self.gamma = sorted(milestones), gamma
         super().__init__(optimizer)
 
-    def rate(self, epoch):
-        return self.base_lr * self.gamma ** bisect_right(self.milestones, epoch)
+    def rate(self, epoch, base_lr):
+        return base_lr * self.gamma ** bisect_right(self.milestones, epoch)
 
 
 class CosineAnnealingLR(Schedule):
@@ -54,7 +58,7 @@ class CosineAnnealingLR(Schedule):
     >>> from minidl import Tensor, optim
     >>> optimizer = optim.SGD([Tensor([0.0])], lr=1.0)
     >>> schedule = CosineAnnealingLR(optimizer, T_max=4)
-    >>> [round(schedule.rate(epoch), 3) for epoch in range(5)]
+    >>> [round(schedule.rate(epoch, 1.0), 3) for epoch in range(5)]
     [1.0, 0.854, 0.5, 0.146, 0.0]
     """
 
@@ -64,5 +68,5 @@ class CosineAnnealingLR(Schedule):
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer)
 
-    def rate(self, epoch):
-        return self.eta_min + (self.base_lr - self.eta_min) * (1 + cos(pi * min(epoch, self.T_max) / self.T_max)) / 2
+    def rate(self, epoch, base_lr):
+        return self.eta_min + (base_lr - self.eta_min) * (1 + cos(pi * min(epoch, self.T_max) / self.T_max)) / 2

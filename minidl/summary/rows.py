@@ -7,7 +7,7 @@ import numpy as np
 
 from minidl import nn
 from minidl.autograd import Tensor
-from minidl.training import device_of, evaluation_mode
+from minidl.nn.module import device_of, evaluation_mode
 
 from .graph import Graph
 
