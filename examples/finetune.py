@@ -2,8 +2,8 @@
 
 The first layer stays frozen for the first half of the training; then it learns along, ten times more slowly. A small
 AlexNet is trained for it first, on the five classes of the built-in data that the new task does not have. With
-`--weights alexnet-owt-7be5be79.pth` it is the one that others trained on ImageNet (docs/weights.md). Images are enlarged
-to 64x64, the least that AlexNet takes. A minute on two cores.
+`--weights alexnet-owt-7be5be79.pth` it is the one that others trained on ImageNet (docs/weights.md). Images are
+enlarged to 64x64, the least that AlexNet takes. A minute on two cores.
 """
 
 import argparse
