@@ -1,7 +1,6 @@
 """Batches prepared ahead, in order, by threads or by processes; whoever stops early leaves neither behind."""
 
 import multiprocessing
-import multiprocessing.resource_tracker
 import pickle
 import signal
 import traceback
@@ -128,7 +127,9 @@ def _interrupts_held():
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    multiprocessing.resource_tracker.ensure_running()  # to start it later would let Ctrl-C through
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # started along with the first process, it would let Ctrl-C through
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
