@@ -289,3 +289,22 @@ def test_maps_and_windows_agree_in_the_lesson_on_convolutionization():
     assert maps == [("221", "1", "1"), ("257", "2", "2"), ("320", "4", "4")]
     assert "each map (2, 3)\ninterleaved (6, 9)\n" in printed["offsets-sizes"]
     assert printed["offsets-sizes"].endswith(": True\n") and printed["dense-scene"].endswith(": True\n")
+
+
+def test_the_table_comes_out_in_the_lesson_on_transfer_learning():
+    printed = execute(FOLDER / "07_transfer_learning.ipynb")
+    rows = re.findall(r"^(little|much), (\w+) +(\S+) +(\S+) +(\S+)$", printed["measure"], re.M)
+    table = {(amount, name): [float(n) for n in row] for amount, name, *row in rows}
+    assert len(table) == 4
+    for name in ("similar", "different"):
+        linear, tuned, scratch = table["little", name]
+        assert linear > scratch + 0.03 and tuned > scratch + 0.03
+        linear, tuned, scratch = table["much", name]
+        assert tuned > linear + 0.02 and scratch > linear + 0.02 and abs(tuned - scratch) < 0.06
+    learns, frozen = (int(n) for n in re.findall(r"(\d+) ms", printed["freeze-timed"]))
+    assert frozen < learns and printed["freeze-timed"].endswith("['10.weight', '10.bias', '12.weight', '12.bias']\n")
+    curves = re.findall(r"^\w+ +pixels (\S+) .*conv 3 (\S+)  linear (\S+)$", printed["layers-measured"], re.M)
+    assert len(curves) == 2 and all(float(conv3) > float(pixels) + 0.05 for pixels, conv3, _ in curves)
+    assert float(curves[1][1]) > float(curves[1][2]) + 0.03
+    found = "efficientnet-lite0-57934424.pth is not there" not in printed["imagenet-photos"]
+    assert found == ("ImageNet's features" in printed["imagenet-clothes"])
