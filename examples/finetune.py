@@ -1,9 +1,9 @@
 """The first layer of a trained AlexNet, and residual blocks behind it: python examples/finetune.py
 
 The first layer stays frozen for the first half of the training; then it learns along, ten times more slowly. A small
-AlexNet is trained for it first, on the five classes of the built-in data that the new task does not have. With
-`--weights alexnet-owt-7be5be79.pth` it is the one that others trained on ImageNet (docs/weights.md). Images are
-enlarged to 64x64, the least that AlexNet takes. A minute on two cores.
+AlexNet is trained for it first, on the five classes of the built-in data that the new task does not have; or, with
+`--weights alexnet-owt-7be5be79.pth`, it is the one that others trained on ImageNet (docs/weights.md). Images are
+enlarged to 64x64, as AlexNet needs 63x63 at least. Half a minute on two cores.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from minidl.models.resnet import BasicBlock
 from minidl.training import evaluate, fit
 
 parser = argparse.ArgumentParser(description="Fine-tune the first layer of a trained AlexNet.")
-parser.add_argument("--epochs", type=int, default=10, help="passes over the images of the new task (default: 10)")
-parser.add_argument("--per-class", type=int, default=100, help="training images of each new class (default: 100)")
+parser.add_argument("--epochs", type=int, default=12, help="passes over the images of the new task (default: 12)")
+parser.add_argument("--per-class", type=int, default=30, help="training images of each new class (default: 30)")
 parser.add_argument("--weights", help="a file of AlexNet's published weights, in the place of training a small AlexNet")
 parser.add_argument("--scratch", action="store_true", help="draw the first layer too, for comparison")
 args = parser.parse_args()

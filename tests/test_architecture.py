@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "minidl"
 
 ENGINE = {"backend", "kernels", "autograd", "random"}
 LIBRARY = ENGINE | {"creation", "ops", "functional", "nn", "models", "optim", "data", "serialization", "version"}
-TOP = {"training", "checkpoint", "transfer", "visualize", "summary"}
+TOP = {"training", "checkpoint", "transfer", "verification", "visualize", "summary"}
 # Each part of the package, and the parts that it may import besides itself. "minidl" is the package's own __init__.
 MAY_IMPORT = {
     "version": set(),
@@ -28,9 +28,10 @@ MAY_IMPORT = {
     "data": ENGINE,
     "serialization": {"backend", "version"},
     "gradcheck": ENGINE,
+    "metrics": set(),
     "exercises": set(),
     "minidl": LIBRARY - {"serialization"},
-    **dict.fromkeys(TOP, LIBRARY | TOP | {"minidl"}),
+    **dict.fromkeys(TOP, LIBRARY | TOP | {"minidl", "metrics"}),
     "cli": LIBRARY | TOP | {"minidl", "gradcheck", "exercises"},
 }
 ONLY_IN = {"matplotlib": "visualize", "cupy": "backend"}

@@ -76,3 +76,22 @@ def test_missing_data_is_one_sentence_that_says_how_to_fetch_it(tmp_path, name, 
     error = run_example(name, "--data-dir", str(tmp_path), expect=1)
     assert len(error.splitlines()) == 1
     assert f"minidl data fetch {dataset}" in error and str(tmp_path) in error
+
+
+def test_finetune_learns_with_a_frozen_first_layer():
+    printed = run_example("finetune.py", "--scratch", "--per-class", "40", "--epochs", "4")
+    losses = [float(loss) for loss in re.findall(r"first layer learns  train loss (\d+\.\d+)", printed)]
+    assert len(losses) == 4 and losses[-1] < losses[0]
+    printed = run_example("finetune.py", "--per-class", "10", "--epochs", "4")
+    assert float(re.search(r"AlexNet on the other five classes: test accuracy (\d\.\d+)", printed)[1]) > 0.6
+    assert re.findall(r"first layer (\w+)", printed) == ["frozen", "frozen", "learns", "learns"]
+
+
+@pytest.mark.parametrize("loss", ["triplet", "contrastive"])
+def test_verification_tells_held_out_classes_apart(loss, tmp_path):
+    picture = str(tmp_path / "roc.png")
+    printed = run_example("verification.py", "--loss", loss, "--epochs", "2", "--limit", "700", "--out", picture)
+    areas = re.findall(r"^(learned|held out), (\w+) .* area (\d\.\d+)  equal error \d\.\d+$", printed, re.M)
+    areas = {(part, of): float(area) for part, of, area in areas}
+    assert len(areas) == 4 and areas["learned", "embedding"] > areas["learned", "pixels"]
+    assert areas["held out", "embedding"] > 0.6 and (tmp_path / "roc.png").exists()
