@@ -85,7 +85,7 @@ optimizer = optim.SGD([{"params": first, "lr": rate}, {"params": others}], lr=0.
 schedule = optim.CosineAnnealingLR(optimizer, T_max=args.epochs)
 
 for epoch in range(1, args.epochs + 1):
-    start, total = time.perf_counter(), 0.0
+    start, losses = time.perf_counter(), []
     learns = args.scratch or epoch > args.epochs / 2
     model.first.requires_grad_(learns)
     for images, labels in train_loader:
@@ -93,11 +93,11 @@ for epoch in range(1, args.epochs + 1):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        total += loss.item() * len(images)
+        losses.append(loss.item())
     schedule.step()
     print(
         f"epoch {epoch}/{args.epochs}  first layer {'learns' if learns else 'frozen'}  "
-        f"train loss {total / len(train_loader.dataset):.4f}  test accuracy {evaluate(model, test_loader)[1]:.4f}  "
+        f"train loss {np.mean(losses):.4f}  test accuracy {evaluate(model, test_loader)[1]:.4f}  "
         f"{time.perf_counter() - start:.1f} s",
         flush=True,
     )

@@ -203,7 +203,7 @@ def test_a_linear_classifier_tells_clouds_apart(count, dimensions):
 def test_it_is_the_optimum_of_logistic_regression(torch):
     """Without weight decay and with all samples in a batch: the loss of PyTorch's L-BFGS on the same task."""
     rng = np.random.default_rng(0)
-    x, labels = rng.standard_normal((200, 4)).astype(np.float32), rng.integers(3, size=200)
+    x, labels = (rng.standard_normal((200, 4)) + [0, 1, 2, 3]).astype(np.float32), rng.integers(3, size=200)
     layer = linear_classifier(x, labels, weight_decay=0)
     theirs = torch.nn.Linear(4, 3)
     optimizer = torch.optim.LBFGS(theirs.parameters(), max_iter=200)
