@@ -334,3 +334,13 @@ def test_errors(call, message):
 def test_indices_must_be_integers():
     with pytest.raises(TypeError, match="indices must be integers"):
         F.max_unpool2d(Tensor(SMALL), SMALL, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.uint32, np.uint64])
+def test_max_unpooling_at_positions_of_any_whole_type(dtype):
+    positions = np.array([[[[5, 2], [12, 15]]]])
+    x = np.arange(1.0, 5).reshape(1, 1, 2, 2)
+    op, expected = ops.MaxUnpool2d(positions.astype(dtype), 2), ops.MaxUnpool2d(positions, 2)
+    y = op.forward(x)
+    np.testing.assert_array_equal(y, expected.forward(x))
+    np.testing.assert_array_equal(op.backward(y)[0], x)

@@ -140,6 +140,7 @@ def scatter(x, positions, size):
     if backend.get_array_module(x, positions) is not np:
         return cuda.scatter(x, positions, size), positions
     h, c, w, n = as_rows(x).shape
+    positions = positions.astype(np.int64, copy=False)
     rows, positions = (as_rows(a).reshape(h, c * w * n) for a in (x, positions))  # flat, for long loops
     line = size[1] * n  # a row of one channel; between two rows lie those of the other channels
     within = np.add.outer(np.arange(c) * line, np.tile(np.arange(n), w)).reshape(-1)
