@@ -95,7 +95,7 @@ def _weighted_sums(rows, axis, taps):
         return sum(sums, xp.zeros(shape, rows.dtype))
     y = np.empty(shape, rows.dtype)
     step = max(BLOCK_BYTES // max(y[:1].nbytes, 1), 1)  # rows at a time, so that sums stay in the cache
-    across = np.repeat(weights[..., None], rows.shape[3], axis=2)  # NumPy's loops are short where it stretches numbers
+    across = np.repeat(weights.T[..., None], rows.shape[3], axis=2)  # NumPy's loops are short where numbers are stretched
 
     def part(start, stop):
         addend = np.empty((min(step, stop - start), *shape[1:]), y.dtype)
@@ -108,7 +108,7 @@ def _weighted_sums(rows, axis, taps):
                         np.multiply(rows[taps.lines[i, k]], weights[i, k], out=line)
                 else:
                     np.take(rows[first : first + len(block)], taps.lines[:, k], axis=2, out=target, mode="clip")
-                    target *= across[:, k]
+                    target *= across[k]
                 if k:
                     block += target
 
