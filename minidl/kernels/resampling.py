@@ -95,7 +95,7 @@ def _weighted_sums(rows, axis, taps):
         return sum(sums, xp.zeros(shape, rows.dtype))
     y = np.empty(shape, rows.dtype)
     step = max(BLOCK_BYTES // max(y[:1].nbytes, 1), 1)  # rows at a time, so that sums stay in the cache
-    across = np.repeat(weights.T[..., None], rows.shape[3], axis=2)  # NumPy's loops are short where numbers are stretched
+    across = np.repeat(weights.T[..., None], rows.shape[3], axis=2)  # written out: NumPy stretches slowly
 
     def part(start, stop):
         addend = np.empty((min(step, stop - start), *shape[1:]), y.dtype)
