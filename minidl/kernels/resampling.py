@@ -13,6 +13,7 @@ from minidl import backend
 
 from .cuda import pooling as cuda
 from .layout import as_images, as_rows, by_rows
+from .lowering import row_blocks
 
 BLOCK_BYTES = 1 << 19  # of an output that is summed up at a time
 
@@ -135,25 +136,33 @@ def pixel_unshuffle(x, r):
 def scatter(x, positions, size):
     """Images of zeros (N, C, *size), where each x stands at its position, row * W + column; the last of several.
 
-    Returns them and what `gather` needs to go back: the positions as places in memory.
+    Returns them and what `gather` needs to go back: on the CPU places in memory, by blocks of channels, of which no two
+    have a place in common.
     """
     if backend.get_array_module(x, positions) is not np:
         return cuda.scatter(x, positions, size), positions
     h, c, w, n = as_rows(x).shape
-    positions = positions.astype(np.int64, copy=False)
-    rows, positions = (as_rows(a).reshape(h, c * w * n) for a in (x, positions))  # flat, for long loops
+    rows, positions = (as_rows(a).reshape(h, c, w * n) for a in (x, positions))  # flat, for long loops
     line = size[1] * n  # a row of one channel; between two rows lie those of the other channels
-    within = np.add.outer(np.arange(c) * line, np.tile(np.arange(n), w)).reshape(-1)
-    y, places = np.zeros(size[0] * c * line, x.dtype), np.empty(rows.shape, np.int64)
-    step = max(BLOCK_BYTES // max(places[:1].nbytes, 1), 1)  # rows at a time, so that places stay in the cache
-    for first in range(0, h, step):
-        block = slice(first, first + step)
-        np.floor_divide(positions[block], size[1], out=places[block])
-        places[block] *= (c - 1) * line
-        places[block] += within
-        places[block] += positions[block] * n
-        y[places[block].reshape(-1)] = rows[block].reshape(-1)
-    return as_images(y.reshape(size[0], c, size[1], n)), places
+    y = np.empty((size[0], c, line), x.dtype)
+    memory, whole = y.reshape(-1), np.int32 if y.size < 1 << 31 else np.int64  # short numbers divide faster
+    blocks = [slice(*ends) for ends in row_blocks(c, 16 * h * w * n)]
+    places = [None] * len(blocks)
+
+    def part(first, last):
+        for i, own in enumerate(blocks[first:last], first):
+            y[:, own] = 0
+            place = positions[:, own].astype(whole)
+            above = place // size[1]  # rows
+            above *= (c - 1) * line
+            place *= n
+            place += above
+            place += np.add.outer(np.arange(c, dtype=whole)[own] * line, np.tile(np.arange(n, dtype=whole), w))
+            places[i] = place.astype(np.int64).reshape(-1)
+            memory[places[i]] = rows[:, own].reshape(-1)
+
+    backend.parallel(part, len(blocks), alone=y.nbytes < backend.SHARE_BYTES)
+    return as_images(y.reshape(size[0], c, size[1], n)), list(zip(blocks, places, strict=True))
 
 
 def gather(y, places, shape):
@@ -161,4 +170,11 @@ def gather(y, places, shape):
     if backend.get_array_module(y, places) is not np:
         return cuda.gather(y, places)
     n, c, h, w = shape
-    return as_images(as_rows(y).reshape(-1).take(places).reshape(h, c, w, n))
+    memory, x = as_rows(y).reshape(-1), np.empty((h, c, w * n), y.dtype)
+
+    def part(first, last):
+        for own, place in places[first:last]:
+            x[:, own] = memory.take(place, mode="clip").reshape(x[:, own].shape)
+
+    backend.parallel(part, len(places), alone=y.nbytes < backend.SHARE_BYTES)
+    return as_images(x.reshape(h, c, w, n))
