@@ -34,7 +34,7 @@ def conv2d(x, w, b, geometry):
     groups = geometry.groups
     n, outputs = x.shape[0], w.shape[0]
     oh, ow = geometry.outputs(x.shape)
-    if 2 * n * oh * ow <= outputs // groups:
+    if n * oh * ow <= outputs // groups:
         return as_images(as_rows(plain_conv2d(x, w, b, geometry)))
     rows = as_rows(x)
     y = np.empty((oh, outputs, ow, n), np.result_type(x, w, *() if b is None else (b,)))
