@@ -90,7 +90,7 @@ def test_gradients_at_kinks_are_those_of_pytorch(torch):
 
 @pytest.mark.parametrize("keepdim", [False, True])
 @pytest.mark.parametrize("dim", [None, 0, -1, (0, 2), (-1, 0), [1], (0, 1, 2)], ids=str)
-@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "var", "population variance"])
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "var", "std", "population variance"])
 def test_reductions(torch, name, dim, keepdim):
     x = np.random.default_rng(4).standard_normal((2, 3, 4))
     kind, settings = ("var", {"correction": 0}) if name.startswith("pop") else (name, {})
@@ -130,6 +130,12 @@ SHAPING = {
     "permute": lambda x: x.permute(2, 0, 1),
     "permute by negative numbers": lambda x: x.permute((-1, 0, -2)),
     "transpose": lambda x: x.transpose(0, -1),
+    "squeeze": lambda x: x[:, :1, 1:2].squeeze(),
+    "squeeze an axis": lambda x: x[:, :1, 1:2].squeeze(-1),
+    "squeeze two axes": lambda x: x[:1, :1, 1:2].squeeze((0, 2)),
+    "squeeze an axis that is longer": lambda x: x[:, :1].squeeze(0),
+    "unsqueeze": lambda x: x.unsqueeze(1),
+    "unsqueeze at the end": lambda x: x.unsqueeze(-1),
     "reshape of a transpose": lambda x: x.transpose(0, 2).reshape(6, 4) * 2,
 }
 
@@ -144,7 +150,8 @@ def test_transpose_of_a_matrix(torch):
 
 
 @pytest.mark.parametrize("call", [lambda x: x.reshape(5, -1), lambda x: x.reshape(-1, -1), lambda x: x.reshape(7),
-                                  lambda x: x.permute(0, 1), lambda x: x.permute(0, 0, 1)])  # fmt: skip
+                                  lambda x: x.permute(0, 1), lambda x: x.permute(0, 0, 1), lambda x: x.squeeze(3),
+                                  lambda x: x.transpose(0, 3), lambda x: x.argmax(3), lambda x: x.any(-4)])  # fmt: skip
 def test_shapes_that_do_not_fit_raise(call):
     with pytest.raises(ValueError, match=r"\(2, 3, 4\)"):
         call(Tensor(np.ones((2, 3, 4))))
@@ -336,7 +343,30 @@ def test_operands_that_are_no_numbers_raise():
             call()
 
 
-def test_argmax():
-    x = Tensor([[1.0, 5.0, 2.0], [7.0, 0.0, 3.0]])
-    assert x.argmax().item() == 3
-    assert x.argmax(1).numpy().tolist() == [1, 0]
+@pytest.mark.parametrize("dim", [None, 0, 1, -1], ids=str)
+def test_places_of_extremes_and_truth(torch, dim):
+    x = np.random.default_rng(6).integers(0, 3, (3, 4, 2)) - 0.0  # with equal values, and zeros
+    ours, theirs = Tensor(x, requires_grad=True), torch.tensor(x)
+    dims = {} if dim is None else {"dim": dim}
+    for name in ("argmax", "argmin", "any", "all"):
+        y = getattr(ours, name)(**dims)
+        assert not y.requires_grad
+        np.testing.assert_array_equal(y.data, getattr(theirs, name)(**dims).numpy())
+    assert (ours > 0).any(1, keepdim=True).shape == (3, 1, 2)
+
+
+def test_boolean_tensors_combine():
+    a, b = Tensor([True, True, False, False]), Tensor([True, False, True, False])
+    assert (a & b).numpy().tolist() == [True, False, False, False]
+    assert (a | b).numpy().tolist() == [True, True, True, False]
+    assert (~a).numpy().tolist() == [False, False, True, True]
+    with pytest.raises(TypeError):
+        Tensor([1.0]) & a
+
+
+def test_every_method_says_what_it_does():
+    methods = [name for name in dir(Tensor) if not name.startswith("_") and callable(getattr(Tensor, name))]
+    assert len(methods) > 20
+    for name in methods:
+        assert getattr(Tensor, name).__doc__, name
+        assert getattr(Tensor, name).__name__ != "<lambda>", name

@@ -1,12 +1,8 @@
-"""The operators and methods of Tensor, in NumPy's meaning and PyTorch's names. Importing this completes the class."""
-
-from math import prod
+"""The operators of Tensor, in NumPy's meaning, and what joins tensors. Importing this gives the class its operators."""
 
 import numpy as np
 
-from minidl.kernels.checks import check_axes
-
-from . import arithmetic, reduction, shape
+from . import arithmetic, shape
 from .tensor import Tensor, _pauses, as_tensor
 
 
@@ -39,7 +35,7 @@ def match_types(a, b):
     return convert(a), convert(b)
 
 
-def _comparison(ufunc):
+def _without_gradient(ufunc):
     def method(self, other):
         return Tensor(ufunc(self.data, other.data if isinstance(other, Tensor) else other))
 
@@ -62,31 +58,6 @@ def _power(self, exponent):
     if not isinstance(exponent, (int, float)):
         raise TypeError(f"x ** p: p must be a Python number, got {type(exponent).__name__}; write (x.log() * p).exp()")
     return arithmetic.Power(exponent)(self)
-
-
-def _sizes(sizes):
-    """reshape(2, 3) and reshape((2, 3)) mean the same."""
-    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
-
-
-def _plain_index(index):
-    """An index as arrays: tensors inside it are unwrapped."""
-    if isinstance(index, tuple):
-        return tuple(_plain_index(i) for i in index)
-    return index.data if isinstance(index, Tensor) else index
-
-
-def _transpose(self, dim0, dim1):
-    for dim in dim0, dim1:
-        check_axes(self.shape, (dim,))
-    dims = list(range(self.ndim))
-    dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
-    return shape.Permute(tuple(dims))(self)
-
-
-def _flatten(self, dim=0):
-    check_axes(self.shape or (1,), (dim,))
-    return shape.Reshape((*self.shape[:dim], prod(self.shape[dim:])))(self)
 
 
 def concatenate(tensors, dim=0):
@@ -119,21 +90,9 @@ Tensor.__imul__, Tensor.__itruediv__ = _in_place(np.multiply), _in_place(np.divi
 Tensor.__neg__ = lambda self: self * -1
 Tensor.__pow__ = _power
 
-Tensor.__eq__, Tensor.__ne__ = _comparison(np.equal), _comparison(np.not_equal)
-Tensor.__lt__, Tensor.__le__ = _comparison(np.less), _comparison(np.less_equal)
-Tensor.__gt__, Tensor.__ge__ = _comparison(np.greater), _comparison(np.greater_equal)
+Tensor.__eq__, Tensor.__ne__ = _without_gradient(np.equal), _without_gradient(np.not_equal)
+Tensor.__lt__, Tensor.__le__ = _without_gradient(np.less), _without_gradient(np.less_equal)
+Tensor.__gt__, Tensor.__ge__ = _without_gradient(np.greater), _without_gradient(np.greater_equal)
 Tensor.__hash__ = object.__hash__
-
-Tensor.argmax = lambda self, dim=None: Tensor(self.data.argmax(axis=dim))
-Tensor.sum = lambda self, dim=None, keepdim=False: reduction.Sum(dim, keepdim)(self)
-Tensor.mean = lambda self, dim=None, keepdim=False: reduction.Mean(dim, keepdim)(self)
-Tensor.max = lambda self, dim=None, keepdim=False: reduction.Max(dim, keepdim)(self)
-Tensor.min = lambda self, dim=None, keepdim=False: reduction.Min(dim, keepdim)(self)
-Tensor.var = lambda self, dim=None, keepdim=False, correction=1: reduction.Var(dim, keepdim, correction)(self)
-
-Tensor.reshape = Tensor.view = lambda self, *sizes: shape.Reshape(_sizes(sizes))(self)
-Tensor.flatten = _flatten
-Tensor.permute = lambda self, *dims: shape.Permute(_sizes(dims))(self)
-Tensor.transpose = _transpose
-Tensor.T = property(lambda self: shape.Permute(tuple(range(self.ndim))[::-1])(self))
-Tensor.__getitem__ = lambda self, index: shape.GetItem(_plain_index(index))(self)
+Tensor.__and__, Tensor.__or__ = _without_gradient(np.bitwise_and), _without_gradient(np.bitwise_or)
+Tensor.__invert__ = lambda self: Tensor(~self.data)

@@ -107,8 +107,31 @@ def where(condition, a, b):
     return Where(condition)(*match_types(a, b))
 
 
-Tensor.exp = lambda self: Exp()(self)
-Tensor.log = lambda self: Log()(self)
-Tensor.sqrt = lambda self: Sqrt()(self)
-Tensor.abs = Tensor.__abs__ = lambda self: Abs()(self)
-Tensor.clip = Tensor.clamp = lambda self, min=None, max=None: Clip(min, max)(self)
+def exp(self):
+    """e^x of each value."""
+    return Exp()(self)
+
+
+def log(self):
+    """The natural logarithm of each value."""
+    return Log()(self)
+
+
+def sqrt(self):
+    """The square root of each value."""
+    return Sqrt()(self)
+
+
+def absolute(self):
+    """Each value without its sign."""
+    return Abs()(self)
+
+
+def clip(self, min=None, max=None):
+    """Each value, or the bound that it lies beyond."""
+    return Clip(min, max)(self)
+
+
+Tensor.exp, Tensor.log, Tensor.sqrt = exp, log, sqrt
+Tensor.abs = Tensor.__abs__ = absolute
+Tensor.clip = Tensor.clamp = clip
