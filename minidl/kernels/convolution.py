@@ -180,7 +180,8 @@ def plain_conv2d(x, w, b, geometry):
     n, (oh, ow) = x.shape[0], geometry.outputs(x.shape)
     weights = w.reshape(geometry.groups, -1, w[0].size)
     columns = im2col(x, *geometry[:4]).reshape(geometry.groups, w[0].size, n * oh * ow)
-    y = xp.concatenate([product(wg, cg) for wg, cg in zip(weights, columns, strict=True)])
+    products = [product(wg, cg) for wg, cg in zip(weights, columns, strict=True)]
+    y = xp.concatenate(products) if geometry.groups > 1 else products[0]
     y = y.reshape(len(w), n, oh, ow).swapaxes(0, 1)
     return y if b is None else y + b[:, None, None]
 

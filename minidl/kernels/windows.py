@@ -72,12 +72,22 @@ def im2col(x, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
     outputs = output_sizes(x.shape, kernel, stride, padding, dilation)
     columns = xp.empty((c, *kernel, n, *outputs), x.dtype)
     if xp is np:
-        padded = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+        padded = _padded(x, padding)
         for i, j, rows, cols in taps(kernel, stride, dilation, outputs):
             columns[:, i, j] = padded[:, :, rows, cols].swapaxes(0, 1)
     else:
         cuda.im2col(x, columns, outputs, (kernel, stride, padding, dilation))
     return columns.reshape(c * kernel[0] * kernel[1], n * outputs[0] * outputs[1])
+
+
+def _padded(x, padding):
+    """x with zeros around each image. np.pad would take as long as a tenth of a convolution of one image."""
+    if padding == (0, 0):
+        return x
+    (n, c, h, w), (ph, pw) = x.shape, padding
+    padded = np.zeros((n, c, h + 2 * ph, w + 2 * pw), x.dtype)
+    padded[:, :, ph : ph + h, pw : pw + w] = x
+    return padded
 
 
 def col2im(columns, shape, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
