@@ -146,7 +146,7 @@ def scatter(x, positions, size):
     line = size[1] * n  # a row of one channel; between two rows lie those of the other channels
     y = np.empty((size[0], c, line), x.dtype)
     memory, whole = y.reshape(-1), np.int32 if y.size < 1 << 31 else np.int64  # short numbers divide faster
-    blocks = [slice(*ends) for ends in row_blocks(c, 16 * h * w * n)]
+    blocks = [slice(*ends) for ends in row_blocks(c, 8 * h * w * n)]  # bytes of the places in one channel
     places = [None] * len(blocks)
 
     def part(first, last):
