@@ -44,6 +44,12 @@ GEOMETRIES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def every_convolution_goes_by_rows(monkeypatch):
+    """As it does for images of a usual size; the plain way is called by name."""
+    monkeypatch.setattr(convolution, "FEW_POSITIONS", 0)
+
+
 def make(name, seed=0):
     """(x, w, b, gy, geometry) of a case, in float64."""
     x_shape, w_shape, stride, padding, dilation, groups = GEOMETRIES[name]

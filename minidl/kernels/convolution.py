@@ -22,19 +22,21 @@ from .lowering import (
 from .matrix import product
 from .windows import col2im, im2col
 
+FEW_POSITIONS = 256  # a map of 16x16; rows are so short there that one product of them all pays
+
 
 def conv2d(x, w, b, geometry):
     """y[n, o] = b[o] + sum over c of w[o, c] correlated with x[n, c].
 
-    x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; gives y (N, O, OH, OW). Where few positions meet many
-    filters, it goes the plain way: the weights are the larger matrix then, and a product for each row reads them often.
+    x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; gives y (N, O, OH, OW). Where positions are few, it goes
+    the plain way: the weights are the larger matrix then, and a product for each row would read them again and again.
     """
     if backend.get_array_module(x, w, b) is not np:
         return plain_conv2d(x, w, b, geometry)
     groups = geometry.groups
     n, outputs = x.shape[0], w.shape[0]
     oh, ow = geometry.outputs(x.shape)
-    if n * oh * ow <= outputs // groups:
+    if n * oh * ow <= max(outputs, FEW_POSITIONS) // groups:
         return as_images(as_rows(plain_conv2d(x, w, b, geometry)))
     rows = as_rows(x)
     y = np.empty((oh, outputs, ow, n), np.result_type(x, w, *() if b is None else (b,)))
