@@ -132,7 +132,7 @@ def test_no_file_is_longer_than_400_lines():
 def test_the_engine_can_be_read_in_an_evening():
     files = [PACKAGE / "backend.py", *(PACKAGE / "autograd").rglob("*.py")]
     sizes = {p.name: lines(p) for p in files}
-    assert sum(sizes.values()) < 1040, sizes
+    assert sum(sizes.values()) < 1100, sizes
 
 
 def test_importing_minidl_brings_neither_matplotlib_nor_cupy_nor_pillow():

@@ -355,6 +355,23 @@ def test_places_of_extremes_and_truth(torch, dim):
     assert (ours > 0).any(1, keepdim=True).shape == (3, 1, 2)
 
 
+def test_types_change(torch):
+    x = np.random.default_rng(7).standard_normal((3, 4))
+    ours, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    for name in ("float", "double"):
+        ours.grad = theirs.grad = None
+        y, z = getattr(ours, name)(), getattr(theirs, name)()
+        assert str(z.dtype) == f"torch.{y.dtype}"
+        gy = np.random.default_rng(8).standard_normal(x.shape).astype(y.dtype)
+        y.backward(gy)
+        z.backward(torch.tensor(gy))
+        assert ours.grad.dtype == x.dtype
+        np.testing.assert_array_equal(ours.grad, theirs.grad.numpy())
+    assert (ours > 0).float().mean().dtype == np.float32
+    np.testing.assert_array_equal(ours.long().numpy(), theirs.detach().long().numpy())
+    assert ours.long().dtype == np.int64 and not ours.long().requires_grad
+
+
 def test_boolean_tensors_combine():
     a, b = Tensor([True, True, False, False]), Tensor([True, False, True, False])
     assert (a & b).numpy().tolist() == [True, False, False, False]

@@ -5,6 +5,8 @@
 
 from math import prod
 
+import numpy as np
+
 from minidl.kernels.checks import check_axes
 
 from . import reduction, shape
@@ -105,6 +107,21 @@ def transpose(self, dim0, dim1):
     return shape.Permute(tuple(dims))(self)
 
 
+def float(self):
+    """As float32: of booleans, (predictions == labels).float().mean() is the accuracy."""
+    return shape.Cast(np.float32)(self)
+
+
+def double(self):
+    """As float64, in which gradients can be checked."""
+    return shape.Cast(np.float64)(self)
+
+
+def long(self):
+    """As int64, without a gradient: the type of labels and indices."""
+    return Tensor(self.data.astype(np.int64))
+
+
 def __getitem__(self, index):
     """x[index], as in NumPy: integers, slices, None, integer or boolean arrays or tensors."""
     return shape.GetItem(_plain_index(index))(self)
@@ -124,7 +141,7 @@ def _plain_index(index):
 
 for method in (
     sum, mean, var, std, max, min, argmax, argmin, any, all, reshape, flatten, squeeze, unsqueeze, permute,
-    transpose, __getitem__,
+    transpose, float, double, long, __getitem__,
 ):  # fmt: skip
     setattr(Tensor, method.__name__, method)
 Tensor.view = reshape

@@ -1,4 +1,4 @@
-"""Ops that move values without changing them: reshape, transpose, indexing, joining."""
+"""Ops that move values without changing them: reshape, transpose, indexing, joining, another type."""
 
 from math import prod
 
@@ -79,3 +79,17 @@ class Concatenate(Op):
     def backward(self, gy):
         ends = [sum(self.saved[: i + 1]) for i in range(len(self.saved))]
         return tuple(backend.get_array_module(gy).split(gy, ends[:-1], axis=self.dim))
+
+
+class Cast(Op):
+    """The values in another floating-point type; the gradient comes back in the old one"""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def forward(self, x):
+        self.saved = x.dtype
+        return x.astype(self.dtype, copy=False)
+
+    def backward(self, gy):
+        return (gy.astype(self.saved, copy=False),)
