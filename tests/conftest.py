@@ -1,5 +1,6 @@
 """What several tests share: PyTorch if it is there, and a number of threads that is put back afterwards."""
 
+import signal
 import sys
 
 import cuda_on_the_host
@@ -8,6 +9,9 @@ import standin_cupy
 from local_server import serving
 
 import minidl
+
+# A shell starts what runs in its background deaf to Ctrl-C; the tests that interrupt programs need to be heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 collect_ignore_glob = ["torch_*.py"]  # they import PyTorch, which need not be there
 
