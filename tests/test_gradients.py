@@ -17,7 +17,7 @@ ABSTRACT = {
     "Op", "Reduction", "Convolution", "Windows", "Pool2d", "AdaptivePool2d", "Unpool", "Region", "WeightedRegion",
     "Pointwise", "SampleNorm", "Loss", "ClassLoss", "DifferenceLoss",
 }  # fmt: skip
-NO_GRADIENT_OF_ITS_OWN = {"ToDevice"}  # moves arrays, see test_backend.py
+NO_GRADIENT_OF_ITS_OWN = {"ToDevice", "Cast"}  # they move arrays: test_backend.py, test_operators.py
 
 
 def all_ops():

@@ -79,7 +79,6 @@ EXAMPLES = {
     # shape
     "Reshape": (lambda: shape.Reshape((4, -1)), normal((2, 3, 4))),
     "Permute": (lambda: shape.Permute((2, 0, 1)), normal((2, 3, 4))),
-    "Cast": (lambda: shape.Cast(np.float64), normal((2, 3))),
     "GetItem": (lambda: shape.GetItem((slice(None), np.array([0, 2, 2, 0]))), normal((2, 3, 4))),
     "Concatenate": (lambda: shape.Concatenate(1), normal((2, 3), (2, 1), (2, 4))),
     "Pad": (lambda: ops.Pad((1, -1, 2, 0), 3.0), normal((2, 3, 3, 4))),
