@@ -147,6 +147,7 @@ def scatter(x, positions, size):
     y = np.empty((size[0], c, line), x.dtype)
     memory, whole = y.reshape(-1), np.int32 if y.size < 1 << 31 else np.int64  # short numbers divide faster
     blocks = [slice(*ends) for ends in row_blocks(c, 8 * h * w * n)]  # bytes of the places in one channel
+    within = np.add.outer(np.arange(c, dtype=whole) * line, np.tile(np.arange(n, dtype=whole), w))  # of a row
     places = [None] * len(blocks)
 
     def part(first, last):
@@ -157,7 +158,7 @@ def scatter(x, positions, size):
             above *= (c - 1) * line
             place *= n
             place += above
-            place += np.add.outer(np.arange(c, dtype=whole)[own] * line, np.tile(np.arange(n, dtype=whole), w))
+            place += within[own]
             places[i] = place.astype(np.int64).reshape(-1)
             memory[places[i]] = rows[:, own].reshape(-1)
 
