@@ -47,7 +47,7 @@ GEOMETRIES = {
 @pytest.fixture(autouse=True)
 def every_convolution_goes_by_rows(monkeypatch):
     """As it does for images of a usual size; the plain way is called by name."""
-    monkeypatch.setattr(convolution, "FEW_POSITIONS", 0)
+    monkeypatch.setattr(convolution, "SHORT_ROW", 0)
 
 
 def make(name, seed=0):

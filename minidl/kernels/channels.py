@@ -19,7 +19,7 @@ def channel_sums(x):
     """The sum of each channel of x (N, C, H, W): an array (C,)."""
     if backend.get_array_module(x) is not np:
         return x.sum(axis=(0, 2, 3))
-    return _row_sums(_matrices(x))
+    return _row_sums(_matrices(x, like=x))
 
 
 def channel_moments(x):
@@ -32,7 +32,7 @@ def channel_moments(x):
     if backend.get_array_module(x) is not np:
         mean, variance = cuda.channel_moments(x)
         return x, 0 * mean, mean, variance
-    rows = _matrices(x)
+    rows = _matrices(x, like=x)
     sums, squares = _row_sums(rows), _row_products(rows, rows)
     mean = sums / n
     variance = squares / n - mean * mean
@@ -47,26 +47,35 @@ def channel_products(gy, x):
     """The sums of gy and of gy * x over each channel: two arrays (C,)."""
     if backend.get_array_module(gy, x) is not np:
         return cuda.channel_products(gy, x)
-    gy_rows = _matrices(gy)
-    return _row_sums(gy_rows), _row_products(gy_rows, _matrices(x))
+    gy_rows = _matrices(gy, like=x)
+    return _row_sums(gy_rows), _row_products(gy_rows, _matrices(x, like=x))
 
 
 def channel_affine(x, scale, shift, gy=None, gy_scale=None):
     """x * scale + shift, with one scale and one shift a channel; or, with gy, (x * scale + shift + gy) * gy_scale."""
     if backend.get_array_module(x, scale) is not np:
         return cuda.channel_affine(x, scale, shift, gy, gy_scale)
-    y = _scale_rows(_matrices(x), None if gy is None else _matrices(gy), scale, shift, gy_scale)
-    return _as_images(y, x)
+    y = _scale_rows(_matrices(x, x), None if gy is None else _matrices(gy, x), scale, shift, gy_scale)
+    return _as_images(y, like=x)
 
 
-def _matrices(x):
-    h, c = x.shape[2], x.shape[1]
-    return as_rows(x).reshape(h, c, -1)
-
-
-def _as_images(matrices, x):
+def _matrices(x, like):
+    """x by rows (H, C, W * N); as a single one (1, C, N * H * W) where `like` lies in memory as (C, N, H, W)."""
     n, c, h, w = x.shape
-    return as_images(matrices.reshape(h, c, w, n))
+    if _in_planes(like):
+        return np.ascontiguousarray(x.swapaxes(0, 1)).reshape(1, c, n * h * w)
+    return as_rows(x).reshape(h, c, w * n)
+
+
+def _as_images(matrices, like):
+    """The inverse of _matrices."""
+    n, c, h, w = like.shape
+    return matrices.reshape(c, n, h, w).swapaxes(0, 1) if _in_planes(like) else as_images(matrices.reshape(h, c, w, n))
+
+
+def _in_planes(x):
+    """Whether channels are planes in one piece: what plain_conv2d gives, and any single image in the order of NumPy."""
+    return x.swapaxes(0, 1).flags.c_contiguous
 
 
 def _row_sums(a):
@@ -115,5 +124,5 @@ def _scale_rows(x, gy, scale, shift, gy_scale):
 
 
 def _whole_rows(values, x):
-    """Numbers (C,) written out to rows (C, W * N): where NumPy stretches them itself, its loops take twice as long."""
-    return np.repeat(values[:, None], x.shape[2], axis=1)
+    """Numbers (C,) for rows x (H, C, L), written out where these are many: NumPy would take twice as long to do so."""
+    return values[:, None] if len(x) == 1 else np.repeat(values[:, None], x.shape[2], axis=1)

@@ -7,8 +7,10 @@ from numpy.lib.stride_tricks import as_strided
 
 from minidl import backend
 
+from . import winograd
 from .layout import as_images, as_rows
 from .lowering import (
+    SHORT_ROW,
     as_matrix,
     correlate,
     lower_blocks,
@@ -22,34 +24,35 @@ from .lowering import (
 from .matrix import product
 from .windows import col2im, im2col
 
-FEW_POSITIONS = 256  # a map of 16x16; rows are so short there that one product of them all pays
-
 
 def conv2d(x, w, b, geometry):
     """y[n, o] = b[o] + sum over c of w[o, c] correlated with x[n, c].
 
-    x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; gives y (N, O, OH, OW). Where positions are few, it goes
-    the plain way: the weights are the larger matrix then, and a product for each row would read them again and again.
+    x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; gives y (N, O, OH, OW). Where rows are short, as those of
+    a single image's small maps are, it goes the plain way, and y keeps the order that this gives, (O, N, OH, OW).
     """
     if backend.get_array_module(x, w, b) is not np:
         return plain_conv2d(x, w, b, geometry)
     groups = geometry.groups
     n, outputs = x.shape[0], w.shape[0]
     oh, ow = geometry.outputs(x.shape)
-    if n * oh * ow <= max(outputs, FEW_POSITIONS) // groups:
-        return as_images(as_rows(plain_conv2d(x, w, b, geometry)))
-    rows = as_rows(x)
-    y = np.empty((oh, outputs, ow, n), np.result_type(x, w, *() if b is None else (b,)))
-    products = split_channels(y, groups)
-    weights = as_matrix(w, groups)
-    bias = None if b is None else np.repeat(b.reshape(groups, 1, -1, 1), ow * n, axis=3)  # as channels._whole_rows
+    short, halved = n * ow < SHORT_ROW, winograd.pays((n, outputs, oh, ow), w.shape, geometry)
+    if short and not halved:
+        return plain_conv2d(x, w, b, geometry)
+    rows, dtype = as_rows(x), np.result_type(x, w, *() if b is None else (b,))
+    y = np.empty((outputs, n, oh, ow), dtype).transpose(2, 0, 3, 1) if short else np.empty((oh, outputs, ow, n), dtype)
+    bias = None if b is None else np.repeat(b, ow * n).reshape(outputs, ow, n)  # as channels._whole_rows
+    if halved:
+        winograd.slide(rows, w, y, geometry, bias)
+        return as_images(y)
+    products, weights = split_channels(y, groups), as_matrix(w, groups)
     blocks = row_blocks(oh, lowered_bytes(rows, geometry))
 
     def part(first, last):
-        for start, stop, windows in lower_blocks(rows, blocks[first:last], ow, geometry):
+        for _, start, stop, windows in lower_blocks(rows, blocks, first, last, ow, geometry):
             multiply(weights, windows, products[:, start:stop])
             if b is not None:
-                products[:, start:stop] += bias
+                y[start:stop] += bias
 
     backend.parallel(part, len(blocks))
     return as_images(y)
@@ -83,8 +86,7 @@ def conv2d_weight_gradient(x, gy, shape, geometry):
     sums = np.empty((len(blocks), groups, kh * kw * channels, outputs // groups), np.result_type(x, gy))
 
     def part(first, last):
-        lowered = lower_blocks(rows, blocks[first:last], ow, geometry)
-        for i, (start, stop, windows) in enumerate(lowered, first):
+        for i, start, stop, windows in lower_blocks(rows, blocks, first, last, ow, geometry):
             correlate(windows, gradients[:, start:stop], sums[i])
 
     backend.parallel(part, len(blocks))
@@ -154,24 +156,33 @@ def _gradients_turned_around(x, w, gy, geometry):
     groups, (kh, kw) = geometry.groups, geometry.kernel
     n, c, height, width = x.shape
     outputs = w.shape[0] // groups
-    turned = w[:, :, ::-1, ::-1].reshape(groups, outputs, c // groups, kh, kw).swapaxes(1, 2)
-    weights = as_matrix(turned.reshape(c, outputs, kh, kw), groups)
+    turned = _turn_around(w, groups)
     backwards = geometry._replace(padding=_padding_backwards(geometry))
     gy_rows = as_rows(gy)
     gx = np.empty((height, c, width, n), np.result_type(w, gy))
+    if winograd.pays(x.shape, turned.shape, backwards):
+        gw = winograd.slide(gy_rows, turned, gx, backwards, gy=as_rows(x))
+        return as_images(gx), _turn_around(gw, groups)
+    weights = as_matrix(turned, groups)
     products, inputs = split_channels(gx, groups), split_channels(as_rows(x), groups)
     blocks = row_blocks(height, lowered_bytes(gy_rows, backwards))
     sums = np.empty((len(blocks), groups, kh * kw * outputs, c // groups), gx.dtype)
 
     def part(first, last):
-        lowered = lower_blocks(gy_rows, blocks[first:last], width, backwards)
-        for i, (start, stop, windows) in enumerate(lowered, first):
+        for i, start, stop, windows in lower_blocks(gy_rows, blocks, first, last, width, backwards):
             multiply(weights, windows, products[:, start:stop])
             correlate(windows, inputs[:, start:stop], sums[i])
 
     backend.parallel(part, len(blocks))
-    gw = sums.sum(axis=0).reshape(groups, kh, kw, outputs, c // groups)[:, ::-1, ::-1]
-    return as_images(gx), gw.transpose(0, 3, 4, 1, 2).reshape(w.shape)
+    gw = sums.sum(axis=0).reshape(groups, kh, kw, outputs, c // groups).transpose(0, 4, 3, 1, 2)
+    return as_images(gx), _turn_around(gw.reshape(turned.shape), groups)
+
+
+def _turn_around(w, groups):
+    """Weights (O, C / groups, kh, kw) as (C, O / groups, kh, kw), kernels turned by 180 degrees; its own inverse."""
+    outputs, channels, kh, kw = w.shape
+    turned = w[:, :, ::-1, ::-1].reshape(groups, outputs // groups, channels, kh, kw).swapaxes(1, 2)
+    return turned.reshape(groups * channels, outputs // groups, kh, kw)
 
 
 # ---- The plain way, on a GPU and where few positions meet many filters: one 2-D matrix product a group ---------------
@@ -182,8 +193,10 @@ def plain_conv2d(x, w, b, geometry):
     n, (oh, ow) = x.shape[0], geometry.outputs(x.shape)
     weights = w.reshape(geometry.groups, -1, w[0].size)
     columns = im2col(x, *geometry[:4]).reshape(geometry.groups, w[0].size, n * oh * ow)
-    products = [product(wg, cg) for wg, cg in zip(weights, columns, strict=True)]
-    y = xp.concatenate(products) if geometry.groups > 1 else products[0]
+    if xp is np and geometry.groups > 1:
+        y = np.matmul(weights, columns)  # many small products in one call
+    else:
+        y = xp.concatenate([product(wg, cg) for wg, cg in zip(weights, columns, strict=True)])
     y = y.reshape(len(w), n, oh, ow).swapaxes(0, 1)
     return y if b is None else y + b[:, None, None]
 

@@ -133,20 +133,25 @@ def row_blocks(count, bytes_per_row):
     return [(count * i // blocks, count * (i + 1) // blocks) for i in range(blocks)]
 
 
-def lower_blocks(rows, blocks, ow, geometry):
-    """Yield (start, stop, windows) for blocks that follow each other, as many at once as fit into BLOCK_BYTES.
+def lower_blocks(rows, blocks, first, last, ow, geometry):
+    """Yield (i, start, stop, windows) for blocks first to last - 1, each the rows start to stop - 1 of the output."""
+    for i, together in grouped(blocks, first, last, lowered_bytes(rows, geometry)):
+        top = together[0][0]
+        windows = lower(rows, top, together[-1][1], ow, geometry)
+        for j, (start, stop) in enumerate(together, i):
+            yield j, start, stop, windows[:, start - top : stop - top]
+
+
+def grouped(blocks, first, last, bytes_per_row):
+    """Yield (i, blocks from i on) for blocks first to last - 1, as many together as fit into BLOCK_BYTES.
 
     So fewer rows at edges are lowered twice; yet each block is given out alone, and what is summed over one is the
     same whichever blocks a thread was given.
     """
-    rows_at_once = BLOCK_BYTES // max(lowered_bytes(rows, geometry), 1)
-    together = max(rows_at_once // max(stop - start for start, stop in blocks), 1)
-    for i in range(0, len(blocks), together):
-        group = blocks[i : i + together]
-        first = group[0][0]
-        windows = lower(rows, first, group[-1][1], ow, geometry)
-        for start, stop in group:
-            yield start, stop, windows[:, start - first : stop - first]
+    rows = BLOCK_BYTES // max(bytes_per_row, 1)
+    count = max(rows // max(stop - start for start, stop in blocks), 1)
+    for i in range(first, last, count):
+        yield i, blocks[i : min(i + count, last)]
 
 
 def _ceil_div(a, b):
