@@ -7,9 +7,9 @@ import pytest
 from helpers import away_from_kinks, layouts
 
 import minidl
-from minidl import Tensor, nn, ops
+from minidl import Tensor, backend, nn, ops
 from minidl import functional as F
-from minidl.kernels import resampling
+from minidl.kernels import lowering, resampling
 from minidl.kernels.layout import as_images, as_rows
 
 SMALL = np.array([[[[1.0, 2], [3, 4]]]])
@@ -37,6 +37,28 @@ def agrees_with_pytorch(torch, ours, theirs, x, rtol=1e-12):
 
 
 # ---- Unpooling ----
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_positions_that_blocks_of_rows_share(local, threads, monkeypatch):
+    """Blocks are given to threads as long as each keeps to rows of its own; else the last in reading order stays."""
+    monkeypatch.setattr(lowering, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(backend, "SHARE_BYTES", 1)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 3, 8, 5))
+    rows = 2 * np.arange(8)[:, None] + rng.integers(0, 2, x.shape) if local else rng.integers(0, 16, x.shape)
+    positions = rows * 11 + rng.integers(0, 11, x.shape)
+    expected = np.zeros((2, 3, 16, 11))
+    for n, c, i, j in np.ndindex(x.shape):
+        expected[n, c].flat[positions[n, c, i, j]] = x[n, c, i, j]
+    gy = rng.standard_normal(expected.shape)
+    for count in (1, 3):
+        threads(count)
+        y, places = resampling.scatter(x, positions, (16, 11))
+        np.testing.assert_array_equal(y, expected)
+        gathered = np.take_along_axis(gy.reshape(2, 3, -1), positions.reshape(2, 3, -1), axis=2)
+        np.testing.assert_array_equal(resampling.gather(gy, places, x.shape), gathered.reshape(x.shape))
+
 
 
 def test_the_unpooling_of_the_lectures():

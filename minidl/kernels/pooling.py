@@ -16,6 +16,7 @@ from .layout import as_images, as_items, as_rows, by_rows
 from .lowering import meeting
 from .windows import output_size
 
+BLOCK_BYTES = 1 << 20  # of channels that are worked on at a time, where windows overlap
 FEW_IMAGES = 16  # with fewer, columns with a stride are brought together where several windows read them (measured)
 
 
@@ -109,7 +110,7 @@ def max_pool2d_gradient(x, y, gy, window):
                 np.multiply(gy[out], hit, out=gx_phases[places])
         from_phases(gx_phases, gx[:, start:stop])
 
-    _by_channels(part, x_rows)
+    _by_channels(part, x_rows, window)
     return as_images(gx)
 
 
@@ -130,7 +131,7 @@ def max_positions(x, y, window):
             hit = (values == y_rows[:, start:stop][out]) | (values != values)
             np.copyto(positions[:, start:stop][out], numbers[places], where=hit)
 
-    _by_channels(part, x_rows)
+    _by_channels(part, x_rows, window)
     return as_images(positions)
 
 
@@ -172,7 +173,7 @@ def spread(gy, shape, window):
                 gx_phases[places] = gy_rows[:, start:stop][out]
         from_phases(gx_phases, gx[:, start:stop])
 
-    _by_channels(part, gx)
+    _by_channels(part, gx, window)
     return as_images(gx)
 
 
@@ -193,7 +194,7 @@ def _fold(function, nothing, x, window):
         for out, places in taps if padded else others:
             function(y_part[out], x_part[places], out=y_part[out])
 
-    _by_channels(part, rows)
+    _by_channels(part, rows, window)
     return as_images(y)
 
 
@@ -216,6 +217,15 @@ def from_phases(split, rows):
         as_items(rows)[:, :, j::count] = as_items(split)[:, :, j, : len(range(j, w, count))]
 
 
-def _by_channels(part, rows):
-    """Call `part(start, stop)` so that every channel of rows (H, C, W, N) is worked on."""
-    by_rows(part, rows.swapaxes(0, 1))
+def _by_channels(part, rows, window):
+    """Call `part(start, stop)` so that every channel of rows (H, C, W, N) is worked on.
+
+    Where windows overlap, and many taps go over the same places, a few at a time, which then stay in the cache.
+    """
+    step = max(BLOCK_BYTES * rows.shape[1] // max(rows.nbytes, 1), 1) if window.overlap else rows.shape[1]
+
+    def blocks(start, stop):
+        for first in range(start, stop, step):
+            part(first, min(first + step, stop))
+
+    by_rows(blocks, rows.swapaxes(0, 1))

@@ -95,23 +95,27 @@ def _weighted_sums(rows, axis, taps):
         sums = (rows.take(lines[:, k], axis=axis) * weights[:, k] for k in range(lines.shape[1]))
         return sum(sums, xp.zeros(shape, rows.dtype))
     y = np.empty(shape, rows.dtype)
-    step = max(BLOCK_BYTES // max(y[:1].nbytes, 1), 1)  # rows at a time, so that sums stay in the cache
+    step = 1 if axis == 0 else max(BLOCK_BYTES // max(y[:1].nbytes, 1), 1)  # rows at a time, which stay in the cache
     across = np.repeat(weights.T[..., None], rows.shape[3], axis=2)  # written out: NumPy stretches slowly
+    copies = (weights == 1).all(axis=0)  # as those of nearest neighbours are: nothing to multiply
 
     def part(start, stop):
-        addend = np.empty((min(step, stop - start), *shape[1:]), y.dtype)
+        buffer = np.empty((min(step, stop - start), *shape[1:]), y.dtype)
         for first in range(start, stop, step):
             block = y[first : min(first + step, stop)]
+            total = None
             for k in range(weights.shape[1]):
-                target = addend[: len(block)] if k else block
+                addend = buffer[: len(block)] if k else block
                 if axis == 0:
-                    for i, line in enumerate(target, first):
-                        np.multiply(rows[taps.lines[i, k]], weights[i, k], out=line)
+                    line = rows[taps.lines[first, k]][None]
+                    addend = line if copies[k] else np.multiply(line, weights[first, k], out=addend)
                 else:
-                    np.take(rows[first : first + len(block)], taps.lines[:, k], axis=2, out=target, mode="clip")
-                    target *= across[k]
-                if k:
-                    block += target
+                    np.take(rows[first : first + len(block)], taps.lines[:, k], axis=2, out=addend, mode="clip")
+                    if not copies[k]:
+                        addend *= across[k]
+                total = np.add(total, addend, out=block) if k else addend
+            if total is not block:  # a line that is taken as it is
+                block[...] = total
 
     by_rows(part, y)
     return y
@@ -136,34 +140,47 @@ def pixel_unshuffle(x, r):
 def scatter(x, positions, size):
     """Images of zeros (N, C, *size), where each x stands at its position, row * W + column; the last of several.
 
-    Returns them and what `gather` needs to go back: on the CPU places in memory, by blocks of channels, of which no two
-    have a place in common.
+    Returns them and what `gather` needs to go back: on the CPU places in memory, by blocks of rows. Positions outside
+    raise an IndexError.
     """
+    outside = IndexError(f"positions must lie from 0 to {size[0] * size[1] - 1}")
     if backend.get_array_module(x, positions) is not np:
+        # This waits for the GPU, which would write to a wrong place without a word. Read as an unsigned number, a
+        # negative position is a huge one.
+        if x.size and positions.view(f"u{positions.itemsize}").max() >= size[0] * size[1]:
+            raise outside
         return cuda.scatter(x, positions, size), positions
     h, c, w, n = as_rows(x).shape
-    rows, positions = (as_rows(a).reshape(h, c, w * n) for a in (x, positions))  # flat, for long loops
+    rows, positions = (as_rows(a).reshape(h, c, w * n) for a in (x, positions.astype(np.int64, copy=False)))
     line = size[1] * n  # a row of one channel; between two rows lie those of the other channels
     y = np.empty((size[0], c, line), x.dtype)
-    memory, whole = y.reshape(-1), np.int32 if y.size < 1 << 31 else np.int64  # short numbers divide faster
-    blocks = [slice(*ends) for ends in row_blocks(c, 8 * h * w * n)]  # bytes of the places in one channel
-    within = np.add.outer(np.arange(c, dtype=whole) * line, np.tile(np.arange(n, dtype=whole), w))  # of a row
-    places = [None] * len(blocks)
+    memory = y.reshape(-1)
+    table = np.add.outer(np.arange(size[0]) * c * line, np.arange(size[1]) * n).reshape(-1)  # for the first image
+    within = np.add.outer(np.arange(c) * line, np.tile(np.arange(n), w))  # what channel and image add to that
+    blocks = row_blocks(h, 8 * c * w * n)  # bytes of the places in one row
+    places, apart = [None] * len(blocks), [True] * len(blocks)
 
     def part(first, last):
-        for i, own in enumerate(blocks[first:last], first):
-            y[:, own] = 0
-            place = positions[:, own].astype(whole)
-            above = place // size[1]  # rows
-            above *= (c - 1) * line
-            place *= n
-            place += above
-            place += within[own]
-            places[i] = place.astype(np.int64).reshape(-1)
-            memory[places[i]] = rows[:, own].reshape(-1)
+        for i, (start, stop) in enumerate(blocks[first:last], first):
+            position = positions[start:stop]
+            lowest, highest = position.min(initial=len(table)), position.max(initial=-1)
+            if lowest < 0 or highest >= len(table):
+                raise outside
+            top, bottom = (end * size[0] // h for end in (start, stop))
+            apart[i] = top * size[1] <= lowest and highest < bottom * size[1]
+            place = table.take(position, mode="clip")
+            place += within
+            places[i] = place.reshape(-1)
+            y[top:bottom] = 0
+            memory[places[i]] = rows[start:stop].reshape(-1)
 
     backend.parallel(part, len(blocks), alone=y.nbytes < backend.SHARE_BYTES)
-    return as_images(y.reshape(size[0], c, size[1], n)), list(zip(blocks, places, strict=True))
+    places = list(zip(blocks, places, strict=True))
+    if not all(apart):  # blocks met in places that others cleared or filled: once more, one after the other
+        y[...] = 0
+        for (start, stop), place in places:
+            memory[place] = rows[start:stop].reshape(-1)
+    return as_images(y.reshape(size[0], c, size[1], n)), places
 
 
 def gather(y, places, shape):
@@ -171,11 +188,11 @@ def gather(y, places, shape):
     if backend.get_array_module(y, places) is not np:
         return cuda.gather(y, places)
     n, c, h, w = shape
-    memory, x = as_rows(y).reshape(-1), np.empty((h, c, w * n), y.dtype)
+    memory, x = as_rows(y).reshape(-1), np.empty((h, c, w, n), y.dtype)
 
     def part(first, last):
-        for own, place in places[first:last]:
-            x[:, own] = memory.take(place, mode="clip").reshape(x[:, own].shape)
+        for (start, stop), place in places[first:last]:
+            np.take(memory, place, out=x[start:stop].reshape(-1), mode="clip")
 
     backend.parallel(part, len(places), alone=y.nbytes < backend.SHARE_BYTES)
-    return as_images(x.reshape(h, c, w, n))
+    return as_images(x)

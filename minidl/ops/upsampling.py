@@ -105,14 +105,13 @@ class MaxUnpool2d(Pool2d):
         if self.indices.shape != x.shape:
             raise ValueError(f"max_unpool2d: x {x.shape} and indices {self.indices.shape} must have the same shape")
         size = self._size(x.shape)
-        # This waits for a GPU; but CuPy would take a wrong index for another one without a word. As an unsigned number
-        # a negative index is a huge one.
-        if x.size and self.indices.view(f"u{self.indices.itemsize}").max() >= size[0] * size[1]:
+        try:
+            y, places = resampling.scatter(x, self.indices, size)
+        except IndexError:
             raise ValueError(
                 f"max_unpool2d: indices must lie from 0 to {size[0] * size[1] - 1}, the last pixel of {size}, "
                 f"got {self.indices.min()} to {self.indices.max()}; is output_size that of the pooled image?"
-            )
-        y, places = resampling.scatter(x, self.indices, size)
+            ) from None
         self.saved = places, x.shape
         return y
 

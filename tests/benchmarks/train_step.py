@@ -1,7 +1,7 @@
 """Time training steps, and PyTorch's beside them.
 
     python tests/benchmarks/train_step.py [--against torch] [--cases networks|layers|large|inference|all]
-                                          [--threads 2] [--seconds 6] [--device cuda]
+                                          [--only TEXT] [--threads 2] [--seconds 6] [--device cuda]
 
 Each framework runs in a process of its own, and the two take turns of a few steps, so that both see the same machine
 and neither's threads disturb the other's. Printed are the median time of a step, the median over the turns of the ratio
@@ -28,6 +28,7 @@ def main():
     parser.add_argument("--against", choices=["torch"], help="time this framework in alternation")
     groups = ["networks", "layers", "large", "inference", "all"]
     parser.add_argument("--cases", choices=groups, default="all", help="what to time")
+    parser.add_argument("--only", default="", metavar="TEXT", help="of these, the cases whose name has this in it")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seconds", type=float, default=6, help="how long each framework steps in one case")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where both compute")
@@ -36,7 +37,7 @@ def main():
     where = f"{options.threads} threads" if options.device == "cpu" else gpu_name()
     print(f"{where}; median time of a step, peak memory that the steps added")
     print(f"{'':38}{''.join(f'{f:>20}' for f in frameworks)}{'ratio':>8}{'memory':>8}" if len(frameworks) > 1 else "")
-    for name in cases.names(options.cases):
+    for name in (name for name in cases.names(options.cases) if options.only in name):
         turns, memory = race(frameworks, name, options)
         line = "".join(f"{1e3 * statistics.median(turns[f]):9.2f} ms {memory[f]:5.0f} MB" for f in frameworks)
         if len(frameworks) > 1:
