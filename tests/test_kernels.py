@@ -33,6 +33,7 @@ GEOMETRIES = {
     "depthwise, twice the channels": ((2, 3, 5, 6), (6, 1, 3, 3), (2, 2), (1, 1), (1, 1), 3),
     "as big as the image": ((3, 2, 5, 4), (4, 2, 5, 4), (1, 1), (0, 0), (1, 1), 1),
     "padding larger than the kernel": ((2, 2, 4, 3), (3, 2, 2, 3), (1, 1), (4, 5), (1, 1), 1),
+    "3x3, padding larger than the image": ((2, 2, 7, 3), (3, 2, 3, 3), (1, 1), (9, 5), (1, 1), 1),
     "padding larger than kernel and image, stride": ((1, 1, 2, 2), (2, 1, 2, 2), (3, 2), (7, 5), (1, 1), 1),
     "image of 1x1": ((2, 3, 1, 1), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), 1),
     "one row": ((2, 3, 1, 9), (4, 3, 1, 3), (1, 2), (0, 1), (1, 1), 1),

@@ -6,7 +6,8 @@ Four outputs below each other, of a kernel w of three pixels on six pixels x, ta
 
 Here x, w and y hold rows of images and of kernels in place of numbers: B^T mixes six rows of the image into six others,
 G three rows of the kernel into six, and each of these six kernels, one row high, slides along its own row. To the rest
-of the code they are six groups of channels. What it costs is a digit: errors grow to some 3e-6 of the result.
+of the code they are six groups of channels. What it costs is a digit: errors grow to some 3e-6 of the largest result.
+And a pixel that is infinite or NaN spoils all four rows.
 
 Winograd, "Arithmetic complexity of computations" (1980); Lavin and Gray, "Fast algorithms for convolutional neural
 networks" (2016), section 4.3.
@@ -101,7 +102,7 @@ def _mix(matrix, rows):
 def _tiles(rows, start, stop, height, padding):
     """The rows (H, ...) that tiles start to stop - 1 see, `height` each, as (tiles, height, L): mostly a view."""
     first, last = start * TILE - padding, (stop - 1) * TILE - padding + height
-    seen = rows[max(first, 0) : last]
+    seen = rows[max(first, 0) : max(last, 0)]
     if first < 0 or last > len(rows):
         padded = np.zeros((last - first, *rows.shape[1:]), rows.dtype)
         padded[max(-first, 0) :][: len(seen)] = seen
