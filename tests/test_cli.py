@@ -258,9 +258,10 @@ def test_what_is_no_image_is_named(place, capsys, run_folder):
 # ---- data, help -----------------------------------------------------------------------------------------------
 
 
-def test_data_list_tells_what_is_here(place, capsys):
+def test_data_list_tells_what_is_here(place, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
     status, out, _ = run(capsys, "data", "list")
-    assert status == 0
+    assert status == 0 and max(map(len, out.splitlines()[:-1])) <= 60  # the last names the folder
     assert re.search(r"^mnist +on this disk$", out, re.MULTILINE)
     assert re.search(r"^cifar10 +not fetched yet \(\d+ MB\)$", out, re.MULTILINE)
     assert re.search(r"^fashion-mini +comes with minidl$", out, re.MULTILINE)
@@ -300,6 +301,16 @@ def test_help_explains(capsys, monkeypatch, argv):
             cli.build_parser().parse_args(line.split()[1:])  # every example is a valid command
 
 
+def test_help_in_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    out = run(capsys, "--help")[1]
+    assert "on NumPy\nalone." in out and "    gradcheck  hold gradients" in out
+    assert "  minidl train                              LeNet-5 on the built-in data\n" in out  # an example stays whole
+    out = run(capsys, "train", "--help")[1]
+    assert "Then,\nor after a power cut:\n  minidl train --resume\ngoes on" in out
+    assert max(len(line) for line in out.splitlines() if not line.startswith("  minidl")) <= 60
+
+
 def test_version(capsys):
     status, out, _ = run(capsys, "--version")
     assert status == 0 and out.startswith(f"minidl {minidl.__version__} (numpy {np.__version__}, python 3.")
@@ -333,13 +344,15 @@ def test_importing_the_command_line_stays_light():
         (["train", "--data", "cifar10"], "minidl data fetch cifar10"),
         (["train", "--device", "gpu"], "unknown device 'gpu'"),
         (["train", "--epoch", "3"], "unrecognized arguments: --epoch 3; did you mean --epochs?"),
+        (["summary", "xyz"], "unknown model 'xyz': `minidl summary` lists them"),
         (["summary", "resnet21"], "unknown model 'resnet21': did you mean resnet"),
         (["data", "show", "cifar"], "unknown data set 'cifar': did you mean"),
         (["data", "fetch", "imagenet"], "unknown data set 'imagenet'"),
         (["data"], "the following arguments are required: ACTION"),
         (["trian"], "did you mean train?"),
         ([], "the following arguments are required: COMMAND"),
-        (["predict", "a"], "the following arguments are required: IMAGE"),
+        (["predict"], "the following arguments are required: IMAGE"),
+        (["predict", "a.png"], "a run and an image, or --model NAME and an image; got a.png alone"),
     ],
 )
 def test_one_sentence_for_each_mistake_and_no_run_folder(place, capsys, argv, sentence):

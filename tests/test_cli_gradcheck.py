@@ -42,3 +42,8 @@ def test_a_wrong_gradient_is_named_and_ends_with_status_1(capsys, monkeypatch):
 def test_an_unknown_op_is_answered_with_a_near_one(capsys, name, near):
     status, lines, error = run(capsys, name)
     assert (status, lines) == (2, []) and f"unknown op {name!r}: did you mean {near}" in error
+    assert "LayerNorm" not in error
+
+
+def test_an_op_unlike_any_is_answered_with_all(capsys):
+    assert "unknown op 'xyzzy': there are Add, Subtract, " in run(capsys, "xyzzy")[2]

@@ -98,7 +98,7 @@ def test_a_trained_model_loads_into_a_new_one():
 
 @pytest.mark.parametrize(
     "name, hint",
-    [("resnet-20", "resnet20"), ("lenet", "lenet5"), ("LeNet-5", "lenet5"), ("resnet19", "resnet"), ("xyz", "known")],
+    [("resnet-20", "resnet20"), ("lenet", "lenet5"), ("LeNet-5", "lenet5"), ("resnet19", "resnet"), ("xyz", "names")],
 )
 def test_unknown_names_come_with_near_ones(name, hint):
     for function in (models.create, models.input_shape, models.describe):

@@ -1,5 +1,8 @@
 """minidl data list | fetch | show"""
 
+import shutil
+import textwrap
+
 DESCRIPTION = """\
 The data sets that minidl knows. They lie in $MINIDL_DATA, by default
 ~/.cache/minidl; files that are there already in their official form are used
@@ -43,9 +46,12 @@ def add_parser(commands):
 def list_data(args):
     from minidl import data
 
+    columns = shutil.get_terminal_size().columns
     for name in data.names():
         info = data.info(name)
-        print(f"{name:14} {_state(info)}\n    {info.description}\n    licence: {info.licence}")
+        print(f"{name:14} {_state(info)}")
+        for line in (info.description, f"licence: {info.licence}"):
+            print(textwrap.fill(line, columns, initial_indent="    ", subsequent_indent="    "))
     print(f"\nfolder of the data: {data.data_root()} (set MINIDL_DATA to change it)")
 
 

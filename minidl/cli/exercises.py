@@ -1,6 +1,8 @@
 """minidl exercises | exercises show | exercises check"""
 
+import shutil
 import sys
+import textwrap
 
 DESCRIPTION = """\
 Graded exercises: write an op or a function, and have it checked. Without an
@@ -38,8 +40,9 @@ def add_parser(commands):
 def list_exercises(args):
     from minidl import exercises
 
+    columns = shutil.get_terminal_size().columns
     for name in exercises.names():
-        print(f"{name:24} {exercises.get(name).summary}")
+        print(textwrap.fill(f"{name:24} {exercises.get(name).summary}", columns, subsequent_indent=" " * 25))
 
 
 def show(args):

@@ -60,7 +60,8 @@ def _choose(names, examples):
         if name not in of_op and name not in examples:
             plain = {known.lower(): known for known in of_op}
             near = difflib.get_close_matches(name.lower().replace("_", ""), plain, cutoff=0.5)
-            hint = f"did you mean {' or '.join(plain[match] for match in near)}? " if near else ""
-            raise ValueError(f"unknown op {name!r}: {hint}There are {', '.join(of_op)}")
+            near = " or ".join(plain[match] for match in near)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(of_op)}"
+            raise ValueError(f"unknown op {name!r}: {hint}")
         chosen += of_op.get(name, [name])
     return list(dict.fromkeys(chosen))

@@ -3,6 +3,7 @@
 import argparse
 import math
 import re
+import textwrap
 from difflib import get_close_matches
 
 
@@ -10,11 +11,32 @@ class UsageError(ValueError):
     """The command line itself is wrong."""
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help as it is written where the terminal is wide enough; else its prose, which is not indented, is filled."""
+
+    def add_argument(self, action):
+        super().add_argument(action)
+        if action.choices and action.nargs == argparse.PARSER:  # Python 3.11 forgets that commands are indented
+            self._action_max_length = max(self._action_max_length, max(map(len, action.choices)) + 4)
+
+    def _fill_text(self, text, width, indent):
+        lines, prose = [], []
+        for line in [*text.splitlines(), ""]:
+            if line and not line.startswith(" "):
+                prose.append(line)
+                continue
+            fits = max(map(len, prose), default=0) <= width + 2  # argparse would leave two columns free
+            lines += prose if fits else textwrap.wrap(" ".join(prose), width)
+            lines.append(line)
+            prose = []
+        return "\n".join(lines).rstrip()
+
+
 class Parser(argparse.ArgumentParser):
     """Says in one sentence what is wrong, where argparse prints the usage first. Every command knows --debug."""
 
     def __init__(self, *args, **kwargs):
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        kwargs.setdefault("formatter_class", HelpFormatter)
         super().__init__(*args, allow_abbrev=False, **kwargs)
         debug = "show Python's traceback with an error"
         self.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=debug)

@@ -54,7 +54,8 @@ def run(args):
     elif args.weights:
         raise UsageError("--weights needs --model: which network are they for?")
     elif len(args.files) < 2:
-        raise UsageError("the following arguments are required: IMAGE (see minidl predict --help)")
+        needs = "predict needs the folder of a run and an image, or --model NAME and an image"
+        raise UsageError(f"{needs}; got {args.files[0]} alone (see minidl predict --help)")
     else:
         classify_with_run(args)
 

@@ -1,7 +1,8 @@
 """How images lie in memory: shape (N, C, H, W), memory (H, C, W, N).
 
 Rows of the image are outermost and the batch is innermost. A row is then a matrix (C, W * N) in one piece: what
-convolution multiplies, what batch norm sums, and what threads share out. NumPy hides all of it behind strides.
+convolution multiplies, what batch norm sums, and what threads share out. NumPy hides all of it behind strides. Where
+rows are very short, as those of a single image's small maps are, convolution gives the order (C, N, H, W) instead.
 """
 
 import numpy as np

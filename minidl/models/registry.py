@@ -108,5 +108,5 @@ def _find(name):
     if name in _models:
         return _models[name]
     near = get_close_matches(str(name).lower().replace("-", ""), _models, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(_models)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else "`minidl summary` lists them, and so does models.names()"
     raise ValueError(f"unknown model {name!r}: {hint}")
