@@ -17,7 +17,7 @@ def roc_curve(labels, scores):
     (array([0. , 0. , 0.5, 0.5, 1. ]), array([0. , 0.5, 0.5, 1. , 1. ]), array([ inf, 0.8 , 0.4 , 0.35, 0.1 ]))
     """
     labels, scores = _checked(labels, scores)
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(scores)[::-1]  # of unsigned numbers -scores would be large ones
     labels, scores = labels[order], scores[order]
     last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)  # of each run of equal scores
     true = labels.cumsum()[last]

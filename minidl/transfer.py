@@ -38,11 +38,11 @@ def extract_features(model, batches, layer=None):
         with evaluation_mode(model):
             for images, labels in batches:
                 seen.clear()
-                model(images.to(device))
+                model(Tensor(images).to(device))
                 if not seen:
                     raise ValueError(f"{type(model).__name__} does not call {name} in evaluation mode")
                 features.append(np.ascontiguousarray(seen[0].numpy()))
-                targets.append(labels.numpy())
+                targets.append(Tensor(labels).numpy())
     finally:
         handle.remove()
     if not features:
@@ -62,6 +62,8 @@ def linear_classifier(features, labels, num_classes=None, steps=500, batch_size=
             f"linear_classifier: expected features (N, ...) and labels (N,), got {features.shape} and {labels.shape}"
         )
     x = features.reshape(len(features), -1)
+    if not np.isfinite(x).all():
+        raise ValueError("linear_classifier: some features are NaN or infinite, and every weight would become so")
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale[scale < 1e-6] = 1  # a feature that is the same everywhere
     scale *= sqrt(x.shape[1])

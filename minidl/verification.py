@@ -16,7 +16,8 @@ class _Drawn(Dataset):
 
     def __init__(self, dataset):
         self.dataset = dataset
-        self.labels = np.array([int(dataset[i][1]) for i in range(len(dataset))])
+        rng = np.random.default_rng(0)  # for transforms: the labels do not depend on it
+        self.labels = np.array([int(self.read(i, rng)[1]) for i in range(len(dataset))])
         self.members = {label: np.flatnonzero(self.labels == label) for label in np.unique(self.labels).tolist()}
         single = [label for label, members in self.members.items() if len(members) < 2]
         if single or len(self.members) < 2:
@@ -28,20 +29,22 @@ class _Drawn(Dataset):
     def __len__(self):
         return len(self.labels)
 
-    def image(self, index):
-        return self.dataset[int(index)][0]
+    def read(self, index, rng):
+        """Sample number `index` of the data set; where it draws random numbers itself, they come from `rng` too."""
+        random = getattr(self.dataset, "random", False)
+        return self.dataset.sample(int(index), rng) if random else self.dataset[int(index)]
 
     def same(self, index, rng):
         """Another image of the same identity."""
         members = self.members[self.labels[index]]
-        others = members[members != index]
-        return self.image(others[rng.integers(len(others))])
+        others = members[members != index % len(self)]
+        return self.read(others[rng.integers(len(others))], rng)[0]
 
     def other(self, index, rng):
         """An image of another identity, each of which is as likely."""
         identities = [label for label in self.members if label != self.labels[index]]
         members = self.members[identities[rng.integers(len(identities))]]
-        return self.image(members[rng.integers(len(members))])
+        return self.read(members[rng.integers(len(members))], rng)[0]
 
 
 class Pairs(_Drawn):
@@ -55,7 +58,7 @@ class Pairs(_Drawn):
 
     def sample(self, index, rng):
         same = bool(rng.random() < 0.5)
-        return self.image(index), (self.same if same else self.other)(index, rng), same
+        return self.read(index, rng)[0], (self.same if same else self.other)(index, rng), same
 
 
 class Triplets(_Drawn):
@@ -68,7 +71,7 @@ class Triplets(_Drawn):
     """
 
     def sample(self, index, rng):
-        return self.image(index), self.same(index, rng), self.other(index, rng)
+        return self.read(index, rng)[0], self.same(index, rng), self.other(index, rng)
 
 
 def all_pairs(embeddings, labels):

@@ -49,6 +49,7 @@ NOTHING_PADS = {  # a model, the size of its images, and the distance of neighbo
     "LeNet": (lambda: models.create("lenet5", input_shape=(1, 32, 32)), (1, 32, 32), 4),
     "average of a map": (lambda: Averaging(F.global_avg_pool2d), (3, 11, 15), 2),
     "mean": (lambda: Averaging(lambda x: x.mean((2, 3))), (3, 11, 15), 2),
+    "mean, axes from the end": (lambda: Averaging(lambda x: x.mean((-1, -2), keepdim=True).flatten(1)), (3, 11, 15), 2),
     "largest value": (lambda: Averaging(F.global_max_pool2d), (3, 11, 15), 2),
     "four bins": (
         lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d((2, 1)), nn.Flatten(), nn.Linear(8, 5)),
@@ -157,6 +158,19 @@ class Rows(Branching):
         return self.fc(self.conv(x).reshape(1, 6, 6).flatten(1))
 
 
+class Squeezing(nn.Module):
+    """Channels weighed by what the whole image holds (squeeze and excitation)."""
+
+    def forward(self, x):
+        return x * F.sigmoid(x.mean((2, 3), keepdim=True))
+
+
+class Two(Branching):
+    def forward(self, x):
+        x = self.conv(x)
+        return self.fc(x.flatten(1)), x
+
+
 NO_CHAIN = "no chain of modules, relu, pooling and flattening: "
 WRONG = {
     "a sum": (Branching, 6, "Branching is " + NO_CHAIN + "before fc, it does Add"),
@@ -165,6 +179,11 @@ WRONG = {
     "linear layers in a block": (lambda: models.create("highway"), 28, r"layers.0 \(HighwayLayer\) holds linear"),
     "another linear layer": (
         lambda: nn.Sequential(nn.Flatten(), nn.DropConnect(36, 2)), 6, r"1 \(DropConnect\) holds linear layers",
+    ),
+    "two outputs": (Two, 6, "Two is " + NO_CHAIN + "at its end, there is a tuple, expected one tensor"),
+    "pooling in a block": (
+        lambda: nn.Sequential(nn.Conv2d(1, 1, 3), Squeezing(), nn.Flatten(), nn.Linear(16, 2)), 6,
+        r"1 \(Squeezing\) pools over the image inside, where it gets no fixed window",
     ),
     "rows": (
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(36, 4), nn.BatchNorm1d(4)), 6,
@@ -233,3 +252,6 @@ def test_scores_over_several_scales():
     np.testing.assert_allclose(models.multi_scale_scores(score_map, pictures).data, expected, 1e-5)
     with pytest.raises(ValueError, match="at one size at least, got none"):
         models.multi_scale_scores(score_map, [])
+    for wrong in ([pictures[0], pictures[1][:1]], pictures[0]):  # other pictures, and no list
+        with pytest.raises(ValueError, match=r"the same N pictures \(N, C, H, W\) at every size, got \("):
+            models.multi_scale_scores(score_map, wrong)

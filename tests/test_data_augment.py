@@ -38,6 +38,8 @@ def pixels(rng, *shape):
 
 def resampled(image, size):
     """By Pillow, from scratch."""
+    if image.shape[2:] == (4,):  # each channel by itself: Pillow would take the fourth for alpha
+        return np.stack([resampled(image[..., channel], size) for channel in range(4)], axis=-1)
     return np.array(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 

@@ -89,6 +89,24 @@ def test_of_an_animation_the_first_picture(tmp_path):
     assert (data.read_image(tmp_path / "a.gif", 1) == 10).all()
 
 
+@pytest.mark.parametrize("suffix", ["png", "tiff", "pgm"])
+def test_of_16_bits_the_upper_8_are_kept(tmp_path, suffix):
+    values = np.array([[0, 255, 256, 32768, 65535]], np.uint16)
+    if suffix == "pgm":
+        (tmp_path / "a.pgm").write_bytes(b"P5 5 1 65535\n" + values.astype(">u2").tobytes())
+    else:
+        Image.fromarray(values).save(tmp_path / f"a.{suffix}")
+    assert data.read_image(tmp_path / f"a.{suffix}", 1).tolist() == [[0, 0, 1, 128, 255]]
+
+
+def test_odd_exif_data_do_not_hide_a_photo(tmp_path):
+    """The maker's name as a fraction: written anew, as ImageOps.exif_transpose does, these data would fail."""
+    entries = [(0x010F, 5, 1, 8), (0x0112, 3, 1, 6)]
+    table = struct.pack("<H", 2) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    Image.new("RGB", (5, 8)).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + table)
+    assert data.read_image(tmp_path / "a.jpg").shape == (5, 8, 3)
+
+
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_32_bits_a_pixel_are_named(tmp_path, mode):
     Image.new(mode, (4, 4)).save(tmp_path / "a.tiff")
@@ -246,6 +264,18 @@ def test_the_thousand_classes():
     assert list(wnids) == sorted(wnids)  # the order of the outputs is that of the folders
     known = {0: "tench", 207: "golden retriever", 282: "tiger cat", 404: "airliner", 999: "toilet tissue"}
     assert {i: names[i] for i in known} == known
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_last_channel_is_not_taken_for_alpha(rng, channels):
+    image = rng.integers(0, 256, (9, 7, channels), np.uint8)
+    expected = [resize(image[..., k], (4, 5)) for k in range(channels)]
+    np.testing.assert_array_equal(resize(image, (4, 5)), np.stack(expected, axis=-1))
+
+
+def test_top_k_of_counts():
+    assert data.top_k(np.array([0, 5, 3], np.uint8), 2) == [(1, 5), (2, 3)]
+    assert data.top_k(np.array([False, True]), 1) == [(1, 1)]
 
 
 def test_top_k():

@@ -139,6 +139,17 @@ def test_a_worker_that_is_killed_is_told():
         list(processes(Dying(20)))
 
 
+def test_a_worker_that_is_killed_while_it_waits_to_hand_a_batch_over_is_told():
+    batches = iter(processes(Numbers(20, (1_000_000,)), num_workers=1))
+    next(batches)
+    time.sleep(1)  # until the worker is in the middle of the second batch, which is larger than the pipe
+    for worker in multiprocessing.active_children():
+        worker.kill()
+        worker.join()
+    with pytest.raises(RuntimeError, match="ended with exit code -9 before its batch was ready"):
+        list(batches)
+
+
 def test_what_cannot_be_sent_is_told_with_what_to_do():
     for dataset, reason in ((ImageDataset(np.zeros((4, 2, 2), np.uint8), [0] * 4, ["a"], lambda x: x), "lambda"),
                             ([threading.Lock()], "lock")):  # fmt: skip

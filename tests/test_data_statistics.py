@@ -71,6 +71,10 @@ def test_mean_image(rng, shape, tmp_path):
     assert np.abs(dataset.batch(np.arange(50))[0].mean(axis=0)).max() < 1e-6
 
 
+def test_a_sample_may_be_a_list():
+    assert channel_statistics([[np.full((2, 2), 255, np.uint8), 3]]).mean == 1
+
+
 def test_the_transform_counts(rng):
     images = rng.integers(0, 256, (6, 9, 9, 3), np.uint8)
     dataset = data.ImageDataset(images, np.zeros(6, int), ["a"], data.Compose([data.CenterCrop(3), ToArray()]))
@@ -84,6 +88,8 @@ def test_the_transform_counts(rng):
         ([], ValueError, "data set is empty"),
         ([np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint8)], ValueError, "expected images of"),
         ([np.zeros((2, 2), int)], TypeError, r"sample 0 has int64 of shape \(2, 2\)"),
+        ([np.zeros((5, 2, 2, 3), np.uint8)], TypeError, r"sample 0 has uint8 of shape \(5, 2, 2, 3\)"),
+        ([np.zeros((0, 2, 3), np.uint8)], TypeError, r"sample 0 has uint8 of shape \(0, 2, 3\)"),
         ([np.zeros((2, 2))], TypeError, r"floats \(C, H, W\); sample 0 has float64"),
     ],
 )

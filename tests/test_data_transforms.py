@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from minidl.data import Compose, ImageDataset, Normalize, RandomCrop, RandomHorizontalFlip, ToArray
 
@@ -132,9 +133,13 @@ def test_split_keeps_strangers_and_random_ones_image_by_image():
         (lambda: RandomHorizontalFlip(1.5), ValueError, "from 0 to 1, got 1.5"),
         (lambda: RandomCrop(0), ValueError, "from 1"),
         (lambda: RandomCrop(4, padding=-1), ValueError, "padding from 0"),
+        (lambda: RandomCrop(28.0), ValueError, r"RandomCrop: expected a size from 1, or \(height, width\), got 28.0"),
+        (lambda: RandomCrop(4, padding=1.5), ValueError, "padding from 0, a whole number, got 1.5"),
         (lambda: RandomCrop(9, 0)(np.zeros((8, 8)), None), ValueError, r"9 x 9 does not fit into.*\(8, 8\)"),
         (lambda: RandomCrop(2)(np.zeros((3, 8, 8)), None), ValueError, r"put it before ToArray"),
         (lambda: RandomHorizontalFlip()(np.zeros((3, 8, 8)), None), ValueError, r"put it before ToArray"),
+        (lambda: RandomCrop(2)(Image.new("L", (4, 4)), None), TypeError, r"an array .*got Image; np.array\(image\)"),
+        (lambda: Compose([RandomCrop(2)])(np.zeros((4, 4))), TypeError, r"call it as transform\(image, rng\) with a"),
         (lambda: Compose([ToArray]), TypeError, "is a class"),
         (lambda: Compose(["crop"]), TypeError, "got str: 'crop'"),
     ],

@@ -130,7 +130,8 @@ def test_entities_are_refused_before_they_grow(tmp_path, before, encoding):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no xml", b"\x00\xff\xfe", b"<annotation>", b"<a></b>", b"<a>&unknown;</a>", "<a>ä</a>".encode("latin-1")],
+    [b"", b"no xml", b"\x00\xff\xfe", b"<annotation>", b"<a></b>", b"<a>&unknown;</a>", "<a>ä</a>".encode("latin-1"),
+     b'<?xml version="1.0" encoding="none"?><a/>', b'<?xml version="1.0" encoding="hex"?><a/>'],
 )
 def test_damaged_xml_is_named(tmp_path, content):
     (tmp_path / "a.xml").write_bytes(content)

@@ -117,6 +117,19 @@ def test_heads_that_are_convolutions_and_more_than_one(tmp_path):
     )  # fmt: skip
 
 
+def test_numbers_in_the_place_of_vectors_and_vectors_of_numbers_are_listed(tmp_path, trained):
+    state = {**trained[0].state_dict(), "features.1.num_batches_tracked": np.array([3])}
+    serialization.save_npz(tmp_path / "a.npz", state)
+    refused(Net(), tmp_path / "a.npz", r"shape of features.1.num_batches_tracked: \(1,\), but the model has \(\)")
+    serialization.save_npz(tmp_path / "a.npz", {"weight": np.zeros((1, 3)), "bias": np.zeros(())})
+    refused(nn.Linear(3, 1), tmp_path / "a.npz", r"shape of bias: \(\), but the model has \(1,\)")
+
+
+def test_a_model_that_is_a_single_layer_has_no_head_to_replace(tmp_path):
+    serialization.save(nn.Linear(3, 5), tmp_path / "a.npz")
+    refused(nn.Linear(3, 2), tmp_path / "a.npz", r"shape of bias: \(5,\), but the model has \(2,\)")
+
+
 def test_counters_that_old_files_lack(tmp_path, trained):
     state = trained[0].state_dict()
     del state["features.1.num_batches_tracked"]

@@ -115,6 +115,7 @@ LIES = {
     "negative offset": ({"a": entry((2, 3), -24, 0)}, "lists of whole numbers"),
     "a float": ({"a": entry((2.0, 3))}, "lists of whole numbers"),
     "a truth value": ({"a": entry((True, 6))}, "lists of whole numbers"),
+    "sizes that take minutes to multiply": ({"a": entry((10**4000,) * 100)}, "whole numbers, of 64 at most"),
     "three offsets": ({"a": {**entry(), "data_offsets": [0, 8, 24]}}, "two data_offsets, got 3"),
     "another type": ({"a": entry((24,), dtype="F8_E4M3")}, "of type 'F8_E4M3'; known are BOOL"),
     "a list as type": ({"a": entry(dtype=["F32"])}, "of type"),

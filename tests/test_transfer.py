@@ -157,6 +157,13 @@ def test_features_of_a_layer_by_name():
     assert whole.shape == (70, 10)
 
 
+def test_batches_may_be_plain_arrays():
+    model, x, y = models.create("lenet5"), minidl.randn(3, 1, 28, 28), np.array([2, 0, 1])
+    features, labels = extract_features(model, [(x.data, y)])
+    np.testing.assert_array_equal(features, extract_features(model, [(x, Tensor(y))])[0])
+    np.testing.assert_array_equal(labels, y)
+
+
 def test_features_are_taken_in_evaluation_mode():
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(784, 2))
     first, second = (extract_features(model, loader())[0] for _ in range(2))
@@ -225,6 +232,8 @@ def test_maps_are_flattened_and_classes_may_be_missing():
 
 
 def test_errors_of_the_linear_classifier():
+    with pytest.raises(ValueError, match="some features are NaN or infinite"):
+        linear_classifier(np.array([[0.0, np.inf], [1.0, 2.0]]), np.array([0, 1]))
     for x, labels in ((np.zeros((3, 2)), np.zeros(2, int)), (np.zeros((0, 2)), np.zeros(0, int))):
         with pytest.raises(ValueError, match="expected features"):
             linear_classifier(x, labels)

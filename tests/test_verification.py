@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import minidl
 from minidl import data
 from minidl.metrics import equal_error_rate, roc_auc, roc_curve
 from minidl.verification import Pairs, Triplets, all_pairs
@@ -69,6 +70,9 @@ def test_the_example_of_scikit_learn():
         ([1, 1, 0], [1, 2, 3], 0, 1),  # the wrong way round
         ([0, 1, 0, 1, 1], [5, 5, 5, 5, 5], 0.5, 0.5),  # nothing is told
         ([0, 1], [np.float32(1), np.float32(1 + 1e-6)], 1, 0),
+        ([0, 0, 1], np.array([0, 1, 2], np.uint8), 1, 0),  # whose negatives are large
+        ([0, 0, 1], np.array([-128, 0, 1], np.int8), 1, 0),
+        ([0, 0, 1], [False, False, True], 1, 0),
     ],
 )
 def test_extremes(labels, scores, area, error):
@@ -141,6 +145,24 @@ def test_a_loader_draws_the_same_again_and_others_in_the_next_epoch(kind, fields
     assert kind is Triplets or batch[2].dtype == bool
     assert not np.array_equal(first[0], second[0])
     np.testing.assert_array_equal(epochs(2)[0][1][0], second[0])
+
+
+@pytest.mark.parametrize("kind", [Pairs, Triplets])
+def test_random_transforms_follow_the_loader_s_seed_not_the_global_generator(kind):
+    augment = data.Compose([data.RandomCrop(28), data.RandomHorizontalFlip(), data.ToArray()])
+    clothes = data.Subset(data.FashionMini(transform=augment), range(40))
+    before = minidl.random.generator().bit_generator.state
+    drawn = kind(clothes)
+    first, again, ahead = ([batch[1].numpy() for batch in data.DataLoader(drawn, 8, num_workers=n)] for n in (0, 0, 3))
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, ahead)
+    assert minidl.random.generator().bit_generator.state == before
+
+
+def test_the_last_sample_is_not_its_own_partner():
+    samples, _ = numbered({0: 2, 1: 2})
+    rng = np.random.default_rng(0)
+    assert all(Triplets(samples).sample(-1, rng)[:2] != (3, 3) for _ in range(20))
 
 
 @pytest.mark.parametrize(

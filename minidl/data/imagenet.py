@@ -48,5 +48,5 @@ def top_k(scores, k=5, classes=None):
     if scores.ndim != 1 or (classes is not None and len(classes) != len(scores)):
         names = "" if classes is None else f" and {len(classes)} names of classes"
         raise ValueError(f"top_k: expected scores (K,), one a class, got shape {scores.shape}{names}")
-    best = np.argsort(-scores, kind="stable")[:k]
+    best = np.argsort(-scores.astype(np.float64), kind="stable")[:k]  # counts may be unsigned, and have no negative
     return [(int(i) if classes is None else classes[i], float(scores[i])) for i in best]

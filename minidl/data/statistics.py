@@ -73,10 +73,10 @@ def _images(dataset, name):
         raise ValueError(f"{name}: the data set is empty, and nothing has no mean")
     for index in range(len(dataset)):
         sample = dataset[index]
-        image = np.asarray(sample[0] if isinstance(sample, tuple) else sample)
-        if image.dtype == np.uint8:
+        image = np.asarray(sample[0] if isinstance(sample, (tuple, list)) else sample)
+        if image.dtype == np.uint8 and image.ndim in (2, 3) and image.size:
             yield ToArray()(image).astype(np.float64)
-        elif image.dtype.kind == "f" and image.ndim == 3:
+        elif image.dtype.kind == "f" and image.ndim == 3 and image.size:
             yield image.astype(np.float64)
         else:
             raise TypeError(

@@ -61,7 +61,7 @@ def _parse(path):
         raise ValueError(f"it is larger than {LARGEST // 1_000_000} MB")
     try:
         return ElementTree.fromstring(path.read_bytes(), ElementTree.XMLParser(target=_WithoutDoctype()))
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError) as error:  # the second for an encoding that is none
         raise ValueError(f"its XML is damaged ({error})") from None
 
 

@@ -99,7 +99,7 @@ def _receive(process, reader):
         arrays = [np.empty(size, np.uint8) for size in sizes]
         for array in arrays:
             reader.recv_bytes_into(array)
-    except EOFError:
+    except (EOFError, OSError):  # it ended before a message, or in the middle of one, where it waits mostly
         process.join()
         raise RuntimeError(
             f"DataLoader: a worker process ended with exit code {process.exitcode} before its batch was ready. "

@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 
 from minidl import backend, nn, ops, random
-from minidl.autograd import Tensor
+from minidl.autograd import Op, Tensor
 from minidl.autograd.reduction import Mean
 from minidl.autograd.shape import Reshape
 from minidl.kernels.layout import pair
@@ -48,11 +48,13 @@ def convolutionize(model, input_size):
 class _Chain:
     """What a forward pass goes through, in order: `steps`, name -> module, with modules for functions among them.
 
-    shapes[module] is the shape of its input. A Sequential is one step, whose modules have shapes too.
+    shapes[module] is the shape of its input, ops[module] what it did to it. A Sequential is one step, whose modules
+    have both too.
     """
 
     def __init__(self, model, input_size):
-        self.model, self.steps, self.shapes, self.calls = model, OrderedDict(), {}, []
+        self.model, self.steps, self.calls = model, OrderedDict(), []
+        self.shapes, self.ops = {}, {}
         self.names = {module: name for name, module in model.named_modules()}
         image = np.zeros((1, _channels(model, input_size), *input_size), np.float32)
         image = Tensor(backend.to_device(image, device_of(model)), requires_grad=True)
@@ -71,24 +73,29 @@ class _Chain:
 
     def _note(self, module, inputs, output):
         """Note a call in the place of those that it made, which are known before it."""
-        self.shapes.setdefault(module, inputs[0].shape)
+        x = inputs[0] if inputs else None
+        if isinstance(x, Tensor) and isinstance(output, Tensor):
+            self.shapes.setdefault(module, x.shape)
+            self.ops.setdefault(module, _ops_between(x, output))
         inside = set(module.modules())
         while self.calls and self.calls[-1][0] in inside:
             self.calls.pop()
-        self.calls.append((module, inputs[0], output))
+        self.calls.append((module, x, output))
 
     def _add_functions(self, x, y, where):
         """Add modules for what leads from the tensor x to the tensor y."""
+        model = type(self.model).__name__
+        no_chain = f"convolutionize: {model} is no chain of modules, relu, pooling and flattening: {where}, "
+        for value in (x, y):
+            if not isinstance(value, Tensor):
+                raise ValueError(f"{no_chain}there is a {type(value).__name__}, expected one tensor")
         found, here, goal = [], y.creator or y, x.creator or x
         while here is not goal:
             module = None if isinstance(here, Tensor) else _as_module(here)
             if module is None:
                 does = f"it does {type(here).__name__}"
                 does = "it takes what the module before did not give" if isinstance(here, Tensor) else does
-                raise ValueError(
-                    f"convolutionize: {type(self.model).__name__} is no chain of modules, relu, pooling and "
-                    f"flattening: {where}, {does}"
-                )
+                raise ValueError(no_chain + does)
             self.shapes[module] = here.shapes[0]
             found.append(module)
             here = here.parents[0]
@@ -112,6 +119,17 @@ def _channels(model, input_size):
     raise ValueError(f"convolutionize: {type(model).__name__} has no convolution and no linear layer")
 
 
+def _ops_between(x, y):
+    """All ops that lead from the tensor x to the tensor y, or to it from elsewhere."""
+    found, ahead = {x.creator: None}, [y.creator]
+    while ahead:
+        op = ahead.pop()
+        if isinstance(op, Op) and op not in found:
+            found[op] = None
+            ahead += op.parents
+    return list(found)[1:]
+
+
 def _as_module(op):
     """The module that does what an op does, or None."""
     if isinstance(op, ops.ReLU | ops.ReLU6 | ops.Sigmoid | ops.Tanh):
@@ -121,7 +139,8 @@ def _as_module(op):
         return getattr(nn, type(op).__name__)(kernel, stride, padding, ceil_mode=ceil_mode)
     if isinstance(op, ops.AdaptiveAvgPool2d | ops.AdaptiveMaxPool2d):
         return getattr(nn, type(op).__name__)(op.output_size)
-    if isinstance(op, Mean) and op.dim == (2, 3):
+    over_image = isinstance(op, Mean) and isinstance(op.dim, tuple) and len(op.shapes[0]) == 4
+    if over_image and sorted(dim % 4 for dim in op.dim) == [2, 3]:
         return nn.AdaptiveAvgPool2d(1)
     values = prod(op.shapes[0])
     if isinstance(op, Reshape) and tuple(op.shape) in ((1, values), (1, -1), (-1, values)):
@@ -155,6 +174,12 @@ class _Conversion:
             return convolution
         if any(isinstance(inner, nn.Linear) for inner in module.modules()):
             raise ValueError(f"convolutionize: {self.name(module)} holds linear layers and is no nn.Sequential")
+        inside = (_as_module(op) for op in self.chain.ops.get(module, ()))
+        if any(isinstance(step, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d) for step in inside):
+            raise ValueError(
+                f"convolutionize: {self.name(module)} pools over the image inside, where it gets no fixed window, and "
+                "is no nn.Sequential"
+            )
         if len(shape) == 2 and not isinstance(module, POINTWISE):
             raise ValueError(f"convolutionize: {self.name(module)} works on rows of features, and none are left")
         return module

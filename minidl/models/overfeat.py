@@ -81,6 +81,9 @@ def multi_scale_scores(score_map, pictures):
 
     pictures: a list of (N, C, H, W), one a size.
     """
+    if any(len(x.shape) != 4 or len(x) != len(pictures[0]) for x in pictures):
+        shapes = ", ".join(str(tuple(x.shape)) for x in pictures)
+        raise ValueError(f"multi_scale_scores: expected the same N pictures (N, C, H, W) at every size, got {shapes}")
     views = [view for x in pictures for view in (x, x[:, :, :, ::-1])]
     if not views:
         raise ValueError("multi_scale_scores: expected the pictures at one size at least, got none")

@@ -40,12 +40,14 @@ def _check_head(model, own, weights, path):
     if own.keys() != weights.keys():
         return
     differ = [name for name in own if own[name].shape != weights[name].shape]
+    if any(own[name].ndim != weights[name].ndim or own[name].shape[1:] != weights[name].shape[1:] for name in differ):
+        return
     counts = {(weights[name].shape[:1], own[name].shape[:1]) for name in differ}
-    if len(counts) != 1 or any(own[name].shape[1:] != weights[name].shape[1:] for name in differ):
+    heads = dict.fromkeys(name.rpartition(".")[0] for name in differ)
+    if len(counts) != 1 or "" in heads:
         return
     (theirs,), (ours,) = counts.pop()
     layers = dict(model.named_modules())
-    heads = dict.fromkeys(name.rpartition(".")[0] for name in differ)
     replaced = "; ".join(f"{_attribute(head)} = nn.{layers[head]!r}" for head in heads)
     raise ValueError(
         f"{path} tells {theirs} classes apart, this {type(model).__name__} {ours}: make the model with "

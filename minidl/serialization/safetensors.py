@@ -95,8 +95,8 @@ def _check_entry(name, entry):
     if dtype not in ORDER:
         raise ValueError(f"{name} is of type {dtype!r}; known are {', '.join(ORDER)}")
     for numbers in (shape, offsets):
-        if not isinstance(numbers, list) or not all(type(n) is int and n >= 0 for n in numbers):
-            raise ValueError(f"{name}: shape and data_offsets should be lists of whole numbers")
+        if not isinstance(numbers, list) or len(numbers) > 64 or not all(type(n) is int and n >= 0 for n in numbers):
+            raise ValueError(f"{name}: shape and data_offsets should be lists of whole numbers, of 64 at most")
     if len(offsets) != 2:
         raise ValueError(f"{name} should have two data_offsets, got {len(offsets)}")
     return dtype, tuple(shape), *offsets

@@ -23,6 +23,11 @@ def interval(name, setting, values, least, above=False):
 
 def check_image(image, name):
     """Told by the shape: on (C, H, W) a crop or a flip would work on the wrong axes without a word."""
+    if not hasattr(image, "ndim"):
+        raise TypeError(
+            f"{name}: expected an image as an array (H, W) or (H, W, C), got {type(image).__name__}; np.array(image) "
+            "makes one of Pillow's image"
+        )
     if image.ndim != 2 and not (image.ndim == 3 and image.shape[2] <= 4):
         raise ValueError(
             f"{name}: expected an image (H, W) or (H, W, C), got shape {image.shape}; put it before ToArray()"

@@ -22,6 +22,11 @@ class Compose(Transform):
         self.batched = all(getattr(t, "batched", False) for t in self.transforms)
 
     def __call__(self, image, rng=None):
+        if self.random and rng is None:
+            raise TypeError(
+                "Compose: one of the transforms is random: call it as transform(image, rng) with a generator, such as "
+                "np.random.default_rng(0)"
+            )
         for transform in self.transforms:
             image = transform(image, rng) if getattr(transform, "random", False) else transform(image)
         return image

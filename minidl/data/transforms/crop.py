@@ -38,12 +38,9 @@ class RandomCrop(Transform):
     random = True
 
     def __init__(self, size, padding=4):
-        self.size = (size, size) if np.ndim(size) == 0 else tuple(size)
-        self.padding = padding
-        if len(self.size) != 2 or min(self.size) < 1 or padding < 0:
-            raise ValueError(
-                f"RandomCrop: expected size (height, width) from 1 and padding from 0, got {size}, {padding}"
-            )
+        self.size, self.padding = height_and_width("RandomCrop", size), padding
+        if not (isinstance(padding, (int, np.integer)) and padding >= 0):
+            raise ValueError(f"RandomCrop: expected padding from 0, a whole number, got {padding!r}")
 
     def __call__(self, image, rng):
         check_image(image, "RandomCrop")
