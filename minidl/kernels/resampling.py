@@ -100,6 +100,9 @@ def _weighted_sums(rows, axis, taps):
     copies = (weights == 1).all(axis=0)  # as those of nearest neighbours are: nothing to multiply
 
     def part(start, stop):
+        if axis == 0 and len(copies) == 1 and copies[0]:  # whole lines as they are
+            np.take(rows, taps.lines[start:stop, 0], axis=0, out=y[start:stop], mode="clip")
+            return
         buffer = np.empty((min(step, stop - start), *shape[1:]), y.dtype)
         for first in range(start, stop, step):
             block = y[first : min(first + step, stop)]
@@ -114,8 +117,6 @@ def _weighted_sums(rows, axis, taps):
                     if not copies[k]:
                         addend *= across[k]
                 total = np.add(total, addend, out=block) if k else addend
-            if total is not block:  # a line that is taken as it is
-                block[...] = total
 
     by_rows(part, y)
     return y
