@@ -22,7 +22,7 @@ def test_all_examples_in_their_order(capsys):
 
 def test_an_op_brings_its_examples_and_a_seed_other_inputs(capsys):
     status, lines, _ = run(capsys, "Conv2d", "Tanh", "Power of -2")
-    assert status == 0 and len(lines) == 5 and lines[0].startswith("Conv2d ") and lines[1].startswith("Conv2d with")
+    assert status == 0 and len(lines) == 6 and lines[0].startswith("Conv2d ") and lines[1].startswith("Conv2d with")
     assert run(capsys, "Tanh", "--seed", "1")[1] != run(capsys, "Tanh", "--seed", "2")[1]
     assert run(capsys, "Tanh", "--seed", "1")[1][-1] == "1 example: all right"
 

@@ -104,6 +104,8 @@ EXAMPLES = {
     "Linear": (ops.Linear, normal((3, 4), (4, 4), (4,))),
     "Conv2d": (lambda: ops.Conv2d(padding=1), normal((2, 4, 5, 4), (4, 4, 3, 3), (4,))),
     "Conv2d with stride": (lambda: ops.Conv2d((2, 1), (1, 2), (1, 2), 2), normal((2, 4, 5, 6), (2, 2, 3, 3), (2,))),
+    # many channels and positions: on the CPU by Winograd's way
+    "Conv2d with 16 channels": (lambda: ops.Conv2d(padding=1), normal((2, 16, 16, 16), (16, 16, 3, 3), (16,))),
     "Conv1d": (lambda: ops.Conv1d(2, 1, 2, 2), normal((2, 4, 9), (4, 2, 3), (4,))),
     "Conv1d of a large batch": (lambda: ops.Conv1d(2, 1), normal((33, 1, 5), (2, 1, 3), (2,))),
     "ConvTranspose2d": (lambda: ops.ConvTranspose2d(2, 1, 1), normal((2, 4, 4, 3), (4, 3, 3, 3), (3,))),
