@@ -83,8 +83,11 @@ def slide(rows, w, y, geometry, bias=None, gy=None):
                 if gy is not None:
                     correlate(windows[:, own], changes[:, own], sums[j])
             target = y[start * TILE : stop * TILE]
-            mixed = _mix(AT, products.reshape(tiles, PATCH, outputs * ow * n)).reshape(tiles * TILE, outputs, ow, n)
-            target[...] = mixed[: len(target)]  # the last tile may reach beyond the image
+            products = products.reshape(tiles, PATCH, outputs * ow * n)
+            if len(target) == tiles * TILE and target.flags.c_contiguous:
+                _mix(AT, products, out=target.reshape(tiles, TILE, outputs * ow * n))
+            else:  # the last tile reaches beyond the image, or y lies otherwise
+                target[...] = _mix(AT, products).reshape(tiles * TILE, outputs, ow, n)[: len(target)]
             if bias is not None:
                 target += bias
 
@@ -94,9 +97,9 @@ def slide(rows, w, y, geometry, bias=None, gy=None):
         return gw.transpose(1, 4, 3, 0, 2).reshape(w.shape)
 
 
-def _mix(matrix, rows):
+def _mix(matrix, rows, out=None):
     """The matrix (I, J) times rows (..., J, L)."""
-    return np.matmul(matrix.astype(rows.dtype), rows)
+    return np.matmul(matrix.astype(rows.dtype), rows, out=out)
 
 
 def _tiles(rows, start, stop, height, padding):

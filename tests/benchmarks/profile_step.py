@@ -17,7 +17,7 @@ import cases
 from minidl import ops, optim
 from minidl.autograd import Op, arithmetic, shape
 from minidl.autograd import tensor as engine
-from minidl.kernels import convolution, lowering
+from minidl.kernels import convolution, lowering, winograd
 from minidl.models import resnet_cifar
 from minidl.ops import linear
 
@@ -46,9 +46,11 @@ def timed(function, category):
 
 def instrument():
     """Put clocks around the functions of the kernels, around the ops, and around the engine."""
-    convolution.multiply = timed(convolution.multiply, "matrix product")
-    convolution.correlate = timed(convolution.correlate, "matrix product")
-    lowering.lower = timed(lowering.lower, "lowering")  # which lower_blocks calls
+    for module in (convolution, winograd):
+        module.multiply = timed(module.multiply, "matrix product")
+        module.correlate = timed(module.correlate, "matrix product")
+    winograd._mix = timed(winograd._mix, "mixing rows")
+    lowering.lower = winograd.lower = timed(lowering.lower, "lowering")  # the first for lower_blocks
     linear.product = timed(linear.product, "matrix product")
     categories = {
         "convolution, other": [ops.Conv2d], "linear, other": [ops.Linear], "normalization": [ops.BatchNorm],
