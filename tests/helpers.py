@@ -13,11 +13,12 @@ DIRECTIONS = 6
 
 
 def layouts(x):
-    """The same values in other memory: C and Fortran order, (H, C, W, N), every other one of an array, backwards."""
+    """The same values in other memory: C and Fortran order, (H, C, W, N), (C, N, H, W), every other one, backwards."""
     yield "C", np.ascontiguousarray(x)
     yield "F", np.asfortranarray(x)
     if x.ndim == 4:
         yield "HCWN", np.ascontiguousarray(x.transpose(2, 1, 3, 0)).transpose(3, 1, 0, 2)
+        yield "CNHW", np.ascontiguousarray(x.swapaxes(0, 1)).swapaxes(0, 1)
     if x.ndim:
         spread = np.full((*x.shape[:-1], 2 * x.shape[-1]), np.nan, x.dtype)
         spread[..., ::2] = x

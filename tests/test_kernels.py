@@ -230,7 +230,7 @@ def test_sizes_that_are_no_pair(value):
 # ---- Channels and matrices ----
 
 
-@pytest.mark.parametrize("shape", [(3, 4, 5, 6), (1, 2, 1, 1), (2, 3, 40, 30), (0, 3, 2, 2)], ids=str)
+@pytest.mark.parametrize("shape", [(3, 4, 5, 6), (1, 2, 1, 1), (1, 5, 7, 6), (2, 3, 40, 30), (0, 3, 2, 2)], ids=str)
 def test_channel_sums_moments_products_and_scaling(shape, threads):
     threads(3)
     rng = np.random.default_rng(5)
@@ -247,10 +247,11 @@ def test_channel_sums_moments_products_and_scaling(shape, threads):
         np.testing.assert_array_equal(a, x)
 
 
+@pytest.mark.parametrize("n", [8, 2, 1])  # rows, and short rows, in planes
 @pytest.mark.parametrize("mean", [0, 3, 100, 1e4])
-def test_channel_moments_far_from_zero(mean):
-    x = np.random.default_rng(6).standard_normal((8, 3, 10, 10)) + mean * np.array([1, -1, 0])[:, None, None]
-    x = x.astype(np.float32)
+def test_channel_moments_far_from_zero(mean, n):
+    x = np.random.default_rng(6).standard_normal((3, n, 10, 10)) + mean * np.array([1, -1, 0])[:, None, None, None]
+    x = x.astype(np.float32).swapaxes(0, 1)
     values, shift, means, variances = channels.channel_moments(x)
     exact = x.astype(np.float64)
     np.testing.assert_allclose(means, exact.mean(axis=(0, 2, 3)), 1e-6, 1e-6)

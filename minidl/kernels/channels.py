@@ -1,7 +1,7 @@
 """Sums over, and scaling of, each channel of images: the passes that batch norm and biases are made of.
 
 On the CPU they go by rows (C, W * N) of the memory order (H, C, W, N), where a channel is one long run, and the sum of
-a row a product of the BLAS.
+a row a product of the BLAS. Small maps in the order (C, N, H, W) count as a single row.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ from minidl import backend
 
 from .cuda import channels as cuda
 from .layout import as_images, as_rows, by_rows
+from .lowering import SHORT_ROW
 
 # Mean^2 / variance beyond which E[x^2] - E[x]^2 loses more than about a millionth of the variance in float32.
 FAR_FROM_ZERO = 30
@@ -60,7 +61,7 @@ def channel_affine(x, scale, shift, gy=None, gy_scale=None):
 
 
 def _matrices(x, like):
-    """x by rows (H, C, W * N); as a single one (1, C, N * H * W) where `like` lies in memory as (C, N, H, W)."""
+    """x by rows (H, C, W * N); as a single one (1, C, N * H * W) where `like` is in planes, so that no copy is made."""
     n, c, h, w = x.shape
     if _in_planes(like):
         return np.ascontiguousarray(x.swapaxes(0, 1)).reshape(1, c, n * h * w)
@@ -74,8 +75,8 @@ def _as_images(matrices, like):
 
 
 def _in_planes(x):
-    """Whether channels are planes in one piece: what plain_conv2d gives, and any single image in the order of NumPy."""
-    return x.swapaxes(0, 1).flags.c_contiguous
+    """Whether x is one of the small maps that convolution gives in the order (C, N, H, W)."""
+    return len(x) * x.shape[3] < SHORT_ROW and x.swapaxes(0, 1).flags.c_contiguous
 
 
 def _row_sums(a):
