@@ -113,6 +113,17 @@ def test_small_blocks_short_rows_and_threads_change_nothing(name, short_row, thr
         equal(convolution.conv2d_input_gradient(gy, w, x.shape, geometry), gradients[0])
 
 
+@pytest.mark.parametrize("height, plain", [(30, True), (3000, False)])
+def test_small_maps_go_the_plain_way_and_tall_ones_not(height, plain, monkeypatch):
+    """All windows of a tall image at once would take much memory."""
+    monkeypatch.setattr(convolution, "SHORT_ROW", lowering.SHORT_ROW)
+    rng = np.random.default_rng(0)
+    x, w, geometry = rng.standard_normal((1, 2, height, 6)), rng.standard_normal((3, 2, 3, 3)), Geometry((3, 3))
+    y = convolution.conv2d(x, w, None, geometry)
+    equal(y, convolution.plain_conv2d(x, w, None, geometry))
+    assert (y.swapaxes(0, 1) if plain else y.transpose(2, 1, 3, 0)).flags.c_contiguous
+
+
 @pytest.mark.parametrize("name", ["3x3", "stride 2", "empty batch"])
 def test_only_the_gradients_that_are_needed(name):
     x, w, _, gy, geometry = make(name)

@@ -28,15 +28,16 @@ from .windows import col2im, im2col
 def conv2d(x, w, b, geometry):
     """y[n, o] = b[o] + sum over c of w[o, c] correlated with x[n, c].
 
-    x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; gives y (N, O, OH, OW). Where rows are short, as those of
-    a single image's small maps are, it goes the plain way, and y keeps the order that this gives, (O, N, OH, OW).
+    x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; gives y (N, O, OH, OW). Where rows are short and few, as
+    in a single image's small maps, it goes the plain way, and y keeps the order that this gives, (O, N, OH, OW).
     """
     if backend.get_array_module(x, w, b) is not np:
         return plain_conv2d(x, w, b, geometry)
     groups = geometry.groups
     n, outputs = x.shape[0], w.shape[0]
     oh, ow = geometry.outputs(x.shape)
-    short, halved = n * ow < SHORT_ROW, winograd.pays((n, outputs, oh, ow), w.shape, geometry)
+    short = n * ow < SHORT_ROW and n * oh * ow <= SHORT_ROW**2
+    halved = winograd.pays((n, outputs, oh, ow), w.shape, geometry)
     if short and not halved:
         return plain_conv2d(x, w, b, geometry)
     rows, dtype = as_rows(x), np.result_type(x, w, *() if b is None else (b,))
