@@ -186,7 +186,7 @@ def _turn_around(w, groups):
     return turned.reshape(groups * channels, outputs // groups, kh, kw)
 
 
-# ---- The plain way, on a GPU and where few positions meet many filters: one 2-D matrix product a group ---------------
+# ---- The plain way, on a GPU and where rows are short and few: one 2-D matrix product a group ------------------------
 
 
 def plain_conv2d(x, w, b, geometry):
@@ -194,7 +194,9 @@ def plain_conv2d(x, w, b, geometry):
     n, (oh, ow) = x.shape[0], geometry.outputs(x.shape)
     weights = w.reshape(geometry.groups, -1, w[0].size)
     columns = im2col(x, *geometry[:4]).reshape(geometry.groups, w[0].size, n * oh * ow)
-    if xp is np and geometry.groups > 1:
+    if geometry.groups == 1:
+        y = product(weights[0], columns[0])
+    elif xp is np:
         y = np.matmul(weights, columns)  # many small products in one call
     else:
         y = xp.concatenate([product(wg, cg) for wg, cg in zip(weights, columns, strict=True)])

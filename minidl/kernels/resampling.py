@@ -151,7 +151,7 @@ def scatter(x, positions, size):
         if x.size and positions.view(f"u{positions.itemsize}").max() >= size[0] * size[1]:
             raise outside
         return cuda.scatter(x, positions, size), positions
-    h, c, w, n = as_rows(x).shape
+    n, c, h, w = x.shape
     rows, positions = (as_rows(a).reshape(h, c, w * n) for a in (x, positions.astype(np.int64, copy=False)))
     line = size[1] * n  # a row of one channel; between two rows lie those of the other channels
     y = np.empty((size[0], c, line), x.dtype)
