@@ -6,6 +6,7 @@ interpreter lock inside them, so two threads do run at once, while its matrix pr
 for each call: sharing out rows of an image keeps both busy without two pools fighting for the same cores.
 """
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -161,7 +162,7 @@ def parallel(function, length, alone=False):
         if length:
             function(0, length)
         return
-    cuts = [length * i // workers for i in range(workers + 1)]
+    cuts = [-(-length * i // workers) for i in range(workers + 1)]  # this thread, which starts first, gets the most
     results = SimpleQueue()
     for start, stop in itertools.pairwise(cuts[1:]):
         _threads.inbox.put((function, start, stop, results))
@@ -206,6 +207,19 @@ def _cut(array, axis, start, stop):
     if not isinstance(array, np.ndarray) or array.ndim < -axis or array.shape[axis] == 1:
         return array
     return array[(..., slice(start, stop), *[slice(None)] * (-axis - 1))]
+
+
+@contextlib.contextmanager
+def long_runs():
+    """Within, NumPy reads a row that meets many others where it lies, if it has 512 numbers.
+
+    It else copies rows of less than 8192 numbers to a buffer, over and over, in which it lines up as many as fit.
+    """
+    size = np.setbufsize(512)
+    try:
+        yield
+    finally:
+        np.setbufsize(size)
 
 
 # ---- Memory ---------------------------------------------------------------------------------------------------

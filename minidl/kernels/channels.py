@@ -4,6 +4,8 @@ On the CPU they go by rows (C, W * N) of the memory order (H, C, W, N), where a 
 a row a product of the BLAS. Small maps in the order (C, N, H, W) count as a single row.
 """
 
+from contextlib import nullcontext
+
 import numpy as np
 
 from minidl import backend
@@ -114,11 +116,12 @@ def _scale_rows(x, gy, scale, shift, gy_scale):
 
     def part(start, stop):
         rows = y[start:stop]
-        np.multiply(x[start:stop], scale, out=rows)
-        rows += shift
-        if gy is not None:
-            rows += gy[start:stop]
-            rows *= gy_scale
+        with backend.long_runs() if len(x) > 1 else nullcontext():
+            np.multiply(x[start:stop], scale, out=rows)
+            rows += shift
+            if gy is not None:
+                rows += gy[start:stop]
+                rows *= gy_scale
 
     by_rows(part, x)
     return y

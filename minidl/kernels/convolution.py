@@ -197,7 +197,12 @@ def plain_conv2d(x, w, b, geometry):
     if geometry.groups == 1:
         y = product(weights[0], columns[0])
     elif xp is np:
-        y = np.matmul(weights, columns)  # many small products in one call
+        y = np.empty((*weights.shape[:2], columns.shape[2]), np.result_type(weights, columns))
+
+        def part(start, stop):  # many small products in one call
+            np.matmul(weights[start:stop], columns[start:stop], out=y[start:stop])
+
+        backend.parallel(part, len(y), alone=columns.nbytes < backend.SHARE_BYTES)
     else:
         y = xp.concatenate([product(wg, cg) for wg, cg in zip(weights, columns, strict=True)])
     y = y.reshape(len(w), n, oh, ow).swapaxes(0, 1)

@@ -11,6 +11,7 @@ follow each other already lie one behind the other and can be read as one matrix
 Work goes by blocks of rows: few enough for the taps to stay in the cache, cut the same way for any number of threads.
 """
 
+import itertools
 import threading
 from math import prod
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from . import matrix
+from .matrix import small_products
 from .windows import output_sizes
 
 BLOCK_BYTES = 4 << 20  # taps of one block: they should stay in the cache, but rows at its edges are lowered twice
@@ -68,13 +71,17 @@ def lower(rows, start, stop, ow, geometry):
 
 
 def multiply(weights, windows, out):
-    """out[g, row] = weights[g] @ windows[g, row], where rows that are too short for the BLAS are put side by side."""
-    groups, rows, size, length = windows.shape
-    if length >= SHORT_ROW:
-        np.matmul(weights, windows, out=out)
+    """out = weights (..., 1, O, size) @ windows (..., rows, size, L), where short rows are put side by side.
+
+    Not where the BLAS has a fast way for small products.
+    """
+    *others, rows, size, length = windows.shape
+    if length >= SHORT_ROW or matrix.SMALL_PRODUCT:
+        small_products(weights, windows, out)
     else:
-        columns = windows.swapaxes(1, 2).reshape(groups, size, rows * length)
-        out[...] = np.matmul(weights[:, 0], columns).reshape(groups, weights.shape[2], rows, length).swapaxes(1, 2)
+        columns = windows.swapaxes(-3, -2).reshape(*others, size, rows * length)
+        products = np.matmul(weights[..., 0, :, :], columns)
+        out[...] = products.reshape(*products.shape[:-1], rows, length).swapaxes(-3, -2)
 
 
 def correlate(windows, gradients, out):
@@ -130,7 +137,8 @@ def split_channels(rows, groups, keep_width=False):
 def row_blocks(count, bytes_per_row):
     """Cut range(count) into blocks of about BLOCK_BYTES: a multiple of four, so that threads are equally busy."""
     blocks = min(4 * _ceil_div(count * max(bytes_per_row, 1), 4 * BLOCK_BYTES), count)
-    return [(count * i // blocks, count * (i + 1) // blocks) for i in range(blocks)]
+    cuts = [_ceil_div(count * i, max(blocks, 1)) for i in range(blocks + 1)]  # larger first, as in backend.parallel
+    return list(itertools.pairwise(cuts))
 
 
 def lower_blocks(rows, blocks, first, last, ow, geometry):

@@ -46,12 +46,16 @@ def timed(function, category):
 
 def instrument():
     """Put clocks around the functions of the kernels, around the ops, and around the engine."""
-    for module in (convolution, winograd):
-        module.multiply = timed(module.multiply, "matrix product")
-        module.correlate = timed(module.correlate, "matrix product")
+    products = {
+        convolution: ["multiply", "correlate", "product"], winograd: ["multiply", "sum_of_products"],
+        linear: ["product"],
+    }  # fmt: skip
+    for module, names in products.items():
+        for name in names:
+            setattr(module, name, timed(getattr(module, name), "matrix product"))
     winograd._mix = timed(winograd._mix, "mixing rows")
-    lowering.lower = winograd.lower = timed(lowering.lower, "lowering")  # the first for lower_blocks
-    linear.product = timed(linear.product, "matrix product")
+    winograd._tiles = timed(winograd._tiles, "lowering")
+    lowering.lower = timed(lowering.lower, "lowering")
     categories = {
         "convolution, other": [ops.Conv2d], "linear, other": [ops.Linear], "normalization": [ops.BatchNorm],
         "activation": [ops.ReLU], "pooling": [ops.MaxPool2d], "loss": [ops.CrossEntropy],
