@@ -124,7 +124,8 @@ def lowered_bytes(rows, geometry):
 
 def as_matrix(w, groups):
     """Weights (O, C / groups, kh, kw) as what multiplies windows: (groups, 1, O / groups, kh * kw * C / groups)."""
-    return w.transpose(0, 2, 3, 1).reshape(groups, 1, w.shape[0] // groups, -1)
+    kernels = w.transpose(0, 2, 3, 1).reshape(groups, 1, w.shape[0] // groups, -1)
+    return np.ascontiguousarray(kernels)  # the BLAS reads no kernel backwards, as the view of a turned one would be
 
 
 def split_channels(rows, groups, keep_width=False):

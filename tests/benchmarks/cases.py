@@ -18,6 +18,8 @@ LAYERS = {
     "conv 3x3, 64, 8x8, batch 64": ("conv2d", {"padding": 1}, (64, 64, 8, 8), [(64, 64, 3, 3), (64,)]),
     "conv 3x3 stride 2, 16 to 32, 32x32": (
         "conv2d", {"padding": 1, "stride": 2}, (64, 16, 32, 32), [(32, 16, 3, 3), (32,)]),
+    "conv 3x3, 64 channels alone, 16x16, batch 64": (
+        "conv2d", {"padding": 1, "groups": 64}, (64, 64, 16, 16), [(64, 1, 3, 3), (64,)]),
     "conv 3x3, 64, 56x56, batch 4": ("conv2d", {"padding": 1}, (4, 64, 56, 56), [(64, 64, 3, 3), (64,)]),
     "batch norm, 16, 32x32, batch 64": ("batch_norm", {}, (64, 16, 32, 32), [(16,), (16,)]),
     "relu, 16, 32x32, batch 64": ("relu", {}, (64, 16, 32, 32), []),
