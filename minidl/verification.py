@@ -16,8 +16,10 @@ class _Drawn(Dataset):
 
     def __init__(self, dataset):
         self.dataset = dataset
-        rng = np.random.default_rng(0)  # for transforms: the labels do not depend on it
-        self.labels = np.array([int(self.read(i, rng)[1]) for i in range(len(dataset))])
+        self.labels = getattr(dataset, "labels", None)
+        if self.labels is None:  # then every sample must be read, with any random numbers: labels depend on none
+            rng = np.random.default_rng(0)
+            self.labels = np.array([int(self.read(i, rng)[1]) for i in range(len(dataset))])
         self.members = {label: np.flatnonzero(self.labels == label) for label in np.unique(self.labels).tolist()}
         single = [label for label, members in self.members.items() if len(members) < 2]
         if single or len(self.members) < 2:

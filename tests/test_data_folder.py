@@ -80,6 +80,8 @@ def test_links_are_followed_but_not_round_in_circles(root):
     assert "bird/a.png" in found and "dog/a.png" in found and len(found) < 30
     with pytest.raises(FileNotFoundError, match="nowhere.png"):
         folder[found.index("dog/nowhere.png")]
+    with pytest.warns(UserWarning, match="left out: .*nowhere.png"):
+        assert relative(ImageFolder(root, damaged="skip")) == [path for path in found if "nowhere" not in path]
 
 
 def test_a_transform_and_the_loader(root):

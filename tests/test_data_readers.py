@@ -393,5 +393,5 @@ def test_unknown_name_suggests_near_ones(name, near):
     for call in (data.create, data.info, data.fetch):
         with pytest.raises(ValueError, match=f"unknown data set '{name}': did you mean {near}"):
             call(name)
-    with pytest.raises(ValueError, match="unknown data set 'xyzzy': There are mnist"):
+    with pytest.raises(ValueError, match="unknown data set 'xyzzy'; there are mnist"):
         data.info("xyzzy")

@@ -134,6 +134,8 @@ def test_split_keeps_strangers_and_random_ones_image_by_image():
         (lambda: RandomCrop(0), ValueError, "from 1"),
         (lambda: RandomCrop(4, padding=-1), ValueError, "padding from 0"),
         (lambda: RandomCrop(28.0), ValueError, r"RandomCrop: expected a size from 1, or \(height, width\), got 28.0"),
+        (lambda: RandomCrop(4, padding=True), ValueError, "padding from 0, a whole number, got True"),
+        (lambda: RandomCrop((True, 4)), ValueError, r"a size from 1, or \(height, width\), got \(True, 4\)"),
         (lambda: RandomCrop(4, padding=1.5), ValueError, "padding from 0, a whole number, got 1.5"),
         (lambda: RandomCrop(9, 0)(np.zeros((8, 8)), None), ValueError, r"9 x 9 does not fit into.*\(8, 8\)"),
         (lambda: RandomCrop(2)(np.zeros((3, 8, 8)), None), ValueError, r"put it before ToArray"),

@@ -276,6 +276,8 @@ def test_preprocessing_is_that_of_the_publishers():
     for name in set(models.names()) & PUBLISHED.keys():
         out = models.preprocessing(name)(image)
         assert out.shape == models.input_shape(name) and out.dtype == np.float32
+    with pytest.raises(ValueError, match=r"lenet5 takes images of 1 channel\(s\), no photos in colour"):
+        models.preprocessing("lenet5")
 
 
 needs_weights = pytest.mark.skipif(not LITE0.is_file(), reason="needs MINIDL_DATA with weights")

@@ -70,6 +70,12 @@ def test_a_model_without_a_head(make, message):
         models.replace_head(make(), 5)
 
 
+@pytest.mark.parametrize("classes", [0, -1, 2.0, True, None])
+def test_a_head_for_no_number_of_classes(classes):
+    with pytest.raises(ValueError, match="replace_head: num_classes must be a whole number from 1 on"):
+        models.replace_head(models.create("lenet5"), classes)
+
+
 def test_weights_for_other_classes_are_loaded_first(tmp_path):
     save(models.create("lenet5"), tmp_path / "ten.npz")
     model = models.replace_head(models.create("lenet5", weights=tmp_path / "ten.npz"), 3)

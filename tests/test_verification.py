@@ -121,6 +121,21 @@ def test_pairs_are_what_they_say():
     assert np.mean(np.array(others) == 3) == pytest.approx(0.5, abs=0.06)
 
 
+def test_labels_that_the_data_set_knows_are_not_read_from_its_images():
+    class Counting(list):
+        reads, labels = 0, np.array([0, 0, 1, 1])
+
+        def __getitem__(self, index):
+            self.reads += 1
+            return super().__getitem__(index)
+
+    samples = Counting((np.float32(i), i // 2) for i in range(4))
+    pairs = Pairs(samples)
+    assert samples.reads == 0
+    pairs.sample(0, np.random.default_rng(0))
+    assert samples.reads == 2
+
+
 def test_triplets_are_what_they_say():
     samples, labels = numbered({0: 2, 1: 9})
     triplets, rng, seen = Triplets(samples), np.random.default_rng(1), set()

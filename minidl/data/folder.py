@@ -77,7 +77,7 @@ class ImageFolder(Dataset):
             try:
                 read_image(path, self.channels)
                 whole.append(index)
-            except ValueError as error:
+            except (ValueError, OSError) as error:  # OSError: a link that leads nowhere
                 warnings.warn(f"left out: {error}", stacklevel=3)
         self.keep(whole)
 

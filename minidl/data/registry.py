@@ -46,5 +46,5 @@ def _lookup(name):
     plain = {known.replace("-", ""): known for known in _DATASETS}
     written = str(name).lower().replace("-", "").replace("_", "")
     near = [plain[match] for match in difflib.get_close_matches(written, plain, cutoff=0.5)]
-    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    raise ValueError(f"unknown data set {name!r}: {hint}There are {', '.join(_DATASETS)}")
+    hint = f": did you mean {' or '.join(map(repr, near))}? There" if near else "; there"
+    raise ValueError(f"unknown data set {name!r}{hint} are {', '.join(_DATASETS)}")

@@ -1,6 +1,7 @@
 """The last layer of a classifier, and another one in its place: for other classes than it was trained for."""
 
 from minidl import nn
+from minidl.kernels.checks import is_whole
 from minidl.nn.module import device_of
 
 
@@ -32,6 +33,8 @@ def replace_head(model, num_classes):
     >>> replace_head(models.create("squeezenet1_1", width=1 / 8), 3).classifier[1]
     Conv2d(64, 3, kernel_size=(1, 1))
     """
+    if not (is_whole(num_classes) and num_classes > 0):
+        raise ValueError(f"replace_head: num_classes must be a whole number from 1 on, got {num_classes!r}")
     layers = dict(model.named_modules())
     auxiliary = [name for name in getattr(model, "auxiliary_heads", ()) if name in layers]
     for name in (head_of(model), *auxiliary):

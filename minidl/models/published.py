@@ -87,13 +87,15 @@ def preprocessing(name):
     """
     from minidl import data
 
-    size = input_shape(name)[1:]
+    channels, *size = input_shape(name)
+    if channels != 3:
+        raise ValueError(f"preprocessing: {name} takes images of {channels} channel(s), no photos in colour")
     published = PUBLISHED.get(name, Published("", 0))
     mean, std = published.mean or data.IMAGENET_MEAN, published.std or data.IMAGENET_STD
     return data.Compose(
         [
             data.Resize(round(min(size) * 256 / 224), published.interpolation),
-            data.CenterCrop(size),
+            data.CenterCrop(tuple(size)),
             data.ToArray(),
             data.Normalize(mean, std),
         ]

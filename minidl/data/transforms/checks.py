@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from minidl.kernels.checks import is_whole
+
 
 def height_and_width(name, size):
     """(height, width) of a size that is one number for both, or a pair."""
     pair = (size, size) if np.ndim(size) == 0 else tuple(size)
-    if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in pair):
+    if len(pair) != 2 or not all(is_whole(n) and n > 0 for n in pair):
         raise ValueError(f"{name}: expected a size from 1, or (height, width), got {size!r}")
     return pair
 

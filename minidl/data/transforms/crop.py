@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from minidl.kernels.checks import is_whole
+
 from .checks import check_fits, check_image, cut, height_and_width
 from .compose import Transform
 
@@ -39,7 +41,7 @@ class RandomCrop(Transform):
 
     def __init__(self, size, padding=4):
         self.size, self.padding = height_and_width("RandomCrop", size), padding
-        if not (isinstance(padding, (int, np.integer)) and padding >= 0):
+        if not (is_whole(padding) and padding >= 0):
             raise ValueError(f"RandomCrop: expected padding from 0, a whole number, got {padding!r}")
 
     def __call__(self, image, rng):
