@@ -29,8 +29,11 @@ def product(a, b):
         return xp.matmul(a, b)
     (m, k), n = a.shape, b.shape[1]
     y = np.empty((m, n), np.result_type(a, b))
+    if 2 * m * k * n < SHARED_FLOPS:
+        _band(a, b, y)
+        return y
     # Cut by the work, not by the number of threads, on which the last bits would then depend.
-    parts = 1 if 2 * m * k * n < SHARED_FLOPS else min(max(2 * m * k * n // BAND_FLOPS, 2), MOST_BANDS, max(m, n))
+    parts = min(max(2 * m * k * n // BAND_FLOPS, 2), MOST_BANDS, max(m, n))
     cuts = [max(m, n) * i // parts for i in range(parts + 1)]
 
     def bands(first, last):

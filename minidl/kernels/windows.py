@@ -24,7 +24,7 @@ def output_size(size, kernel, stride=1, padding=0, dilation=1):
 
 def output_sizes(shape, kernel, stride, padding, dilation):
     """(OH, OW) for an input shape (N, C, H, W) and pairs (height, width)."""
-    return tuple(output_size(*sizes) for sizes in zip(shape[2:], kernel, stride, padding, dilation, strict=True))
+    return tuple(map(output_size, shape[2:], kernel, stride, padding, dilation))
 
 
 def same_padding(size, kernel_size, stride=1, dilation=1):

@@ -29,7 +29,8 @@ def convolutionize(model, input_size):
 
     On images of input_size, which the model is made for (a number, or height and width), the map is 1x1 and holds
     the model's logits. On larger ones each position holds those of a window of that size; where layers pad, a window
-    sees its surroundings in the place of zeros. Linear layers become convolutions, flattening goes, dropout stays.
+    sees its surroundings in the place of zeros. Linear layers become convolutions, flattening goes, nn.Dropout stays
+    (F.dropout in a forward pass goes: in evaluation mode, in which the model is read, it does nothing).
     Adaptive pooling gets the fixed window that it has at input_size: a global one slides by steps of 1, others by
     their size, and one that changes nothing goes.
 

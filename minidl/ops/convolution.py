@@ -33,26 +33,29 @@ class Convolution(Op):
 
     def check(self, x, w, b):
         """Raise unless x, w and b fit together."""
-        given = f"(x {x.shape}, w {w.shape}, groups {self.groups})"
+
+        def given():
+            return f"(x {x.shape}, w {w.shape}, groups {self.groups})"
+
         ndim = 2 + len(self.stride)
         if x.ndim != ndim or w.ndim != ndim:
             hint = ""
             if x.ndim == ndim - 1:
                 alone = f" One {self.item} is a batch of one: x[None]."
                 hint = alone if x.dtype.kind == "f" else " Is ToArray() missing?"
-            raise ValueError(f"{self.name}: expected x {self.images} and w {self.weights} {given}.{hint}")
+            raise ValueError(f"{self.name}: expected x {self.images} and w {self.weights} {given()}.{hint}")
         check_floating(self.name, x, w=w, b=b)
         if not w.size:
-            raise ValueError(f"{self.name}: w, as {self.weights}, has an axis of length 0 {given}")
+            raise ValueError(f"{self.name}: w, as {self.weights}, has an axis of length 0 {given()}")
         channels, (expected, outputs) = x.shape[1], self.channels(w)
         if channels != expected:
             swapped = outputs == channels and self.groups == 1
             hint = f" Did you swap the first two axes of w? It is {self.weights}." if swapped else ""
-            raise ValueError(f"{self.name}: x has {channels} channels but w expects {expected} {given}.{hint}")
+            raise ValueError(f"{self.name}: x has {channels} channels but w expects {expected} {given()}.{hint}")
         if w.shape[0] % self.groups:
             side = "output" if outputs == w.shape[0] else "input"
             raise ValueError(
-                f"{self.name}: {w.shape[0]} {side} channels do not divide into {self.groups} groups {given}"
+                f"{self.name}: {w.shape[0]} {side} channels do not divide into {self.groups} groups {given()}"
             )
         if b is not None and b.shape != (outputs,):
             raise ValueError(f"{self.name}: b must have shape ({outputs},), one value an output channel, got {b.shape}")
@@ -98,8 +101,7 @@ class Conv2d(Convolution):
 
     def outputs(self, x_shape, w_shape):
         """(OH, OW); (OL,) of sequences."""
-        settings = zip(x_shape[2:], w_shape[2:], self.stride, self.padding, self.dilation, strict=True)
-        return tuple(output_size(*setting) for setting in settings)
+        return tuple(map(output_size, x_shape[2:], w_shape[2:], self.stride, self.padding, self.dilation))
 
     def too_small(self, x, w):
         return (
