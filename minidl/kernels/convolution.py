@@ -40,12 +40,13 @@ def conv2d(x, w, b, geometry):
     halved = winograd.pays((n, outputs, oh, ow), w.shape, geometry)
     if short and not halved:
         return plain_conv2d(x, w, b, geometry)
-    rows, dtype = as_rows(x), np.result_type(x, w, *() if b is None else (b,))
+    dtype = np.result_type(x, w, *() if b is None else (b,))
     y = np.empty((outputs, n, oh, ow), dtype).transpose(2, 0, 3, 1) if short else np.empty((oh, outputs, ow, n), dtype)
     bias = None if b is None else np.repeat(b, ow * n).reshape(outputs, ow, n)  # as channels._whole_rows
     if halved:
-        winograd.slide(rows, w, y, geometry, bias)
+        winograd.slide(x.transpose(2, 1, 3, 0), w, y, geometry, bias)
         return as_images(y)
+    rows = as_rows(x)
     products, weights = split_channels(y, groups), as_matrix(w, groups)
     blocks = row_blocks(oh, lowered_bytes(rows, geometry))
 

@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import as_strided
 from minidl import backend
 
 from . import matrix
-from .lowering import multiply, row_blocks, scratch
+from .lowering import grouped, multiply, row_blocks, scratch
 from .matrix import small_products, sum_of_products
 
 TILE, PATCH = 4, 6  # rows of the output that are computed together, and rows of the image that they see
@@ -58,8 +58,8 @@ def pays(shape, w_shape, geometry):
 def slide(rows, w, y, geometry, bias=None, gy=None):
     """Convolve rows (H, C, W, N) with w (O, C / groups, 3, kw), add the bias, and write to y, rows (OH, O, OW, N).
 
-    With gy, rows as y has them, also return the gradient of w. Each block of tiles gives a sum of its own, and these
-    are added in order, so threads do not change the result.
+    Rows may lie in memory in any order. With gy, rows as y has them, also return the gradient of w. Each block of tiles
+    gives a sum of its own, and these are added in order, so threads do not change the result.
     """
     (_, kw), _, padding, _, groups = geometry
     (oh, outputs, ow, n), channels = y.shape, w.shape[1]
@@ -68,11 +68,13 @@ def slide(rows, w, y, geometry, bias=None, gy=None):
     kernels = _mix_kernels(w, groups, taps=kw if matrix.SMALL_PRODUCT or ow * n >= LONG_ROW else 1)
     _, taps, _, _, outputs, size = kernels.shape
     shape = PATCH, taps, groups, outputs, ow * n
-    blocks = row_blocks(-(-oh // TILE), PATCH * taps * y[0].nbytes)
+    tile_bytes = PATCH * taps * y[0].nbytes
+    blocks = row_blocks(-(-oh // TILE), tile_bytes)
     sums = None if gy is None else np.empty((len(blocks), *shape[:3], size, outputs), y.dtype)
 
     def part(first, last):
-        for i, (start, stop) in enumerate(blocks[first:last], first):
+        for i, together in grouped(blocks, first, last, tile_bytes):
+            start, stop = together[0][0], together[-1][1]
             tiles = stop - start
             mixed = _mix(BT, _tiles(rows, start, stop, PATCH, padding)).reshape(tiles, PATCH, groups, channels, -1)
             windows = _windows(mixed, kw, n, ow * n).reshape(PATCH, groups, tiles, taps, size, ow * n)
@@ -85,7 +87,10 @@ def slide(rows, w, y, geometry, bias=None, gy=None):
                 target += bias
             if gy is not None:
                 changes = _mix(AT.T, _tiles(gy, start, stop, TILE, (0, 0))).reshape(tiles, PATCH, 1, *shape[2:])
-                sum_of_products(windows, changes.transpose(1, 2, 3, 0, 5, 4), sums[i])
+                changes = changes.transpose(1, 2, 3, 0, 5, 4)
+                for j, block in enumerate(together, i):
+                    own = slice(block[0] - start, block[1] - start)
+                    sum_of_products(windows[:, :, :, own], changes[:, :, :, own], sums[j])
 
     backend.parallel(part, len(blocks))
     if gy is not None:
