@@ -55,6 +55,9 @@ def _band(a, b, out):
         return
     least = -(-k // 512)
     parts = next((parts for parts in range(least, 2 * least) if k % parts == 0), 1)
+    if parts == 1:
+        small_products(a, b, out)
+        return
     products = np.empty((parts, m, n), out.dtype)
     small_products(a.reshape(m, parts, k // parts).swapaxes(0, 1), b.reshape(parts, k // parts, n), products)
     products.sum(axis=0, out=out)
@@ -80,7 +83,7 @@ def small_products(a, b, out):
 
 
 def sum_of_products(a, b, out):
-    """out = the sum over the first axis but two of a @ b, (..., T, M, K) times (..., T, K, L), small ones if can be."""
+    """out = the sum over T of a @ b, (..., T, M, K) times (..., T, K, L), as small products where K can be halved."""
     (*_, m, k), length = a.shape, b.shape[-1]
     part = k
     while part > 256 and part % 2 == 0 and m * part * length > SMALL_PRODUCT > 0:

@@ -78,12 +78,12 @@ def im2col(x, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
         padded = _padded(x, padding)
         image, channel, row, column = padded.strides
         steps = channel, dilation[0] * row, dilation[1] * column, image, stride[0] * row, stride[1] * column
-        windows, copy = as_strided(padded, columns.shape, steps), columns
-        if steps[-1] == x.itemsize:
-            windows, copy = as_items(windows), as_items(copy)
+        windows, target = as_strided(padded, columns.shape, steps), columns
+        if steps[-1] == x.itemsize:  # whole rows of positions: they may be short, and NumPy's loops over them slow
+            windows, target = as_items(windows), as_items(target)
 
         def part(start, stop):
-            copy[start:stop] = windows[start:stop]
+            target[start:stop] = windows[start:stop]
 
         backend.parallel(part, c, alone=columns.nbytes < backend.SHARE_BYTES)
     else:
