@@ -152,6 +152,15 @@ def get_num_threads():
     return _threads.count
 
 
+def cuts(length, parts):
+    """Where to cut range(length) into parts as equal as can be, the larger ones first.
+
+    >>> cuts(10, 4)
+    [0, 3, 5, 8, 10]
+    """
+    return [-(-length * i // max(parts, 1)) for i in range(parts + 1)]
+
+
 def parallel(function, length, alone=False):
     """Call `function(start, stop)` on consecutive parts of range(length), one part a thread, and wait for all.
 
@@ -162,14 +171,14 @@ def parallel(function, length, alone=False):
         if length:
             function(0, length)
         return
-    cuts = [-(-length * i // workers) for i in range(workers + 1)]  # this thread, which starts first, gets the most
+    parts = cuts(length, workers)  # the first, and largest, for this thread, which starts at once
     results = SimpleQueue()
-    for start, stop in itertools.pairwise(cuts[1:]):
+    for start, stop in itertools.pairwise(parts[1:]):
         _threads.inbox.put((function, start, stop, results))
     try:
-        function(cuts[0], cuts[1])
+        function(parts[0], parts[1])
     finally:
-        others = [results.get() for _ in cuts[2:]]
+        others = [results.get() for _ in parts[2:]]
     for error in others:
         if error is not None:
             raise error

@@ -115,6 +115,7 @@ def test_small_or_strided_convolutions_go_another_way():
     assert winograd.pays((64, 16, 32, 32), (16, 16, 3, 3), geometry)
     assert not winograd.pays((64, 16, 32, 32), (16, 3, 3, 3), geometry)  # three channels
     assert not winograd.pays((1, 256, 12, 12), (256, 256, 3, 3), geometry)
+    assert winograd.pays((1, 256, 14, 14), (256, 256, 3, 3), geometry) == bool(matrix.SMALL_PRODUCT)
     assert not winograd.pays((64, 16, 16, 16), (16, 16, 3, 3), geometry._replace(stride=(2, 2)))
     assert not winograd.pays((64, 16, 32, 32), (16, 16, 5, 5), Geometry((5, 5)))
     assert not winograd.pays((64, 64, 32, 32), (64, 1, 3, 3), geometry._replace(groups=64))

@@ -12,7 +12,6 @@ from .layout import as_images, as_rows
 from .lowering import (
     SHORT_ROW,
     as_matrix,
-    correlate,
     lower_blocks,
     lowered_bytes,
     meeting,
@@ -21,7 +20,7 @@ from .lowering import (
     scratch,
     split_channels,
 )
-from .matrix import product
+from .matrix import product, sum_of_products
 from .windows import col2im, im2col
 
 
@@ -89,7 +88,7 @@ def conv2d_weight_gradient(x, gy, shape, geometry):
 
     def part(first, last):
         for i, start, stop, windows in lower_blocks(rows, blocks, first, last, ow, geometry):
-            correlate(windows, gradients[:, start:stop], sums[i])
+            sum_of_products(windows, gradients[:, start:stop].swapaxes(2, 3), sums[i])
 
     backend.parallel(part, len(blocks))
     gw = sums.sum(axis=0).reshape(groups, kh, kw, channels, outputs // groups)
@@ -173,7 +172,7 @@ def _gradients_turned_around(x, w, gy, geometry):
     def part(first, last):
         for i, start, stop, windows in lower_blocks(gy_rows, blocks, first, last, width, backwards):
             multiply(weights, windows, products[:, start:stop])
-            correlate(windows, inputs[:, start:stop], sums[i])
+            sum_of_products(windows, inputs[:, start:stop].swapaxes(2, 3), sums[i])
 
     backend.parallel(part, len(blocks))
     gw = sums.sum(axis=0).reshape(groups, kh, kw, outputs, c // groups).transpose(0, 4, 3, 1, 2)

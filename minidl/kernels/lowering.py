@@ -19,6 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from minidl import backend
+
 from . import matrix
 from .matrix import small_products
 from .windows import output_sizes
@@ -84,11 +86,6 @@ def multiply(weights, windows, out):
         out[...] = products.reshape(*products.shape[:-1], rows, length).swapaxes(-3, -2)
 
 
-def correlate(windows, gradients, out):
-    """out[g] = the sum over rows of windows[g, row] @ gradients[g, row]^T, of which weight gradients are made."""
-    np.matmul(windows, gradients.swapaxes(2, 3)).sum(axis=1, out=out)
-
-
 def scratch(shape, dtype):
     """An array for a moment, in memory that this thread uses over and over: so it is still in the cache.
 
@@ -138,8 +135,7 @@ def split_channels(rows, groups, keep_width=False):
 def row_blocks(count, bytes_per_row):
     """Cut range(count) into blocks of about BLOCK_BYTES: a multiple of four, so that threads are equally busy."""
     blocks = min(4 * _ceil_div(count * max(bytes_per_row, 1), 4 * BLOCK_BYTES), count)
-    cuts = [_ceil_div(count * i, max(blocks, 1)) for i in range(blocks + 1)]  # larger first, as in backend.parallel
-    return list(itertools.pairwise(cuts))
+    return list(itertools.pairwise(backend.cuts(count, blocks)))
 
 
 def lower_blocks(rows, blocks, first, last, ow, geometry):

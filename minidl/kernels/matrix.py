@@ -34,7 +34,7 @@ def product(a, b):
         return y
     # Cut by the work, not by the number of threads, on which the last bits would then depend.
     parts = min(max(2 * m * k * n // BAND_FLOPS, 2), MOST_BANDS, max(m, n))
-    cuts = [max(m, n) * i // parts for i in range(parts + 1)]
+    cuts = backend.cuts(max(m, n), parts)
 
     def bands(first, last):
         for start, stop in zip(cuts[first:last], cuts[first + 1 : last + 1], strict=True):
@@ -85,7 +85,7 @@ def small_products(a, b, out):
 def sum_of_products(a, b, out):
     """out = the sum over T of a @ b, (..., T, M, K) times (..., T, K, L), as small products where K can be halved."""
     (*_, m, k), length = a.shape, b.shape[-1]
-    part = k
+    part = max(k, 1)
     while part > 256 and part % 2 == 0 and m * part * length > SMALL_PRODUCT > 0:
         part //= 2
     a = a.reshape(*a.shape[:-1], k // part, part).swapaxes(-2, -3)

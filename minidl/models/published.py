@@ -95,7 +95,7 @@ def preprocessing(name):
     return data.Compose(
         [
             data.Resize(round(min(size) * 256 / 224), published.interpolation),
-            data.CenterCrop(tuple(size)),
+            data.CenterCrop(size),
             data.ToArray(),
             data.Normalize(mean, std),
         ]

@@ -47,7 +47,7 @@ def timed(function, category):
 def instrument():
     """Put clocks around the functions of the kernels, around the ops, and around the engine."""
     products = {
-        convolution: ["multiply", "correlate", "product"], winograd: ["multiply", "sum_of_products"],
+        convolution: ["multiply", "sum_of_products", "product"], winograd: ["multiply", "sum_of_products"],
         linear: ["product"],
     }  # fmt: skip
     for module, names in products.items():
